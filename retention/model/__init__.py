@@ -1,0 +1,1 @@
+"""The nouns of `docs/words.md`, frozen, shared by every floor above. No I/O, no clock, no rules."""

@@ -1,0 +1,80 @@
+"""Copies: where one customer's part of one dataset lies, and how each ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from storage_adapters.contract import Place
+
+
+class CopyRole(StrEnum):
+    PRIMARY = "primary"
+    CACHE = "cache"
+    BACKUP = "backup"
+
+
+class EndState(StrEnum):
+    """How a copy ended. Never merged into one "done"; the case is as good as its worst copy."""
+
+    ERASED_VERIFIED = "erased-verified"
+    SHREDDED_VERIFIED = "shredded-verified"
+    ANONYMISED = "anonymised"
+    NOT_FOUND = "not-found"
+    QUARANTINED = "quarantined"
+    HELD = "held"
+    KEPT_BY_LAW = "kept-by-law"
+    UNSUPPORTED = "unsupported"
+    FAILED = "failed"
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether nothing readable of the copy is left."""
+        return self in _GONE
+
+
+_GONE = frozenset(
+    {EndState.ERASED_VERIFIED, EndState.SHREDDED_VERIFIED, EndState.ANONYMISED, EndState.NOT_FOUND}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """One copy. `place=None` where it cannot be told safely what is the customer's; `refusal` then says why.
+
+    set_template: for backups, the name pattern of the sets (`place` is then set only for a customer's own sets).
+    partial: only a part of the customer's dataset is meant.
+    """
+
+    dataset: str
+    store: str
+    role: CopyRole
+    subscription: str | None = None
+    place: Place | None = None
+    refusal: str | None = None
+    backup: str | None = None
+    partial: bool = False
+
+    @property
+    def label(self) -> str:
+        """Names the copy within its case, without personal data."""
+        tail = f"@{self.backup}" if self.backup else ""
+        return f"{self.dataset}/{self.role}/{self.store}{tail}"
+
+
+@dataclass(frozen=True, slots=True)
+class CopyStatus:
+    """What is known of a copy of a case. Counts are items, sizes bytes; `until` is aware UTC.
+
+    seen_count: the most items ever seen there before anything was removed.
+    """
+
+    copy: Copy
+    end_state: EndState | None = None
+    reason: str | None = None
+    until: datetime | None = None
+    seen_count: int = 0
+    seen_bytes: int = 0
+    gone_count: int = 0
+    verified_at: datetime | None = None
