@@ -1,0 +1,176 @@
+"""Real servers for every test that asks: PostgreSQL, MariaDB, Redis and S3.
+
+A server that already runs is used: the one that `RETENTION_TEST_POSTGRES_URL`, `RETENTION_TEST_MARIADB_URL` or
+`RETENTION_TEST_REDIS_URL` names, or the one on its usual local port that lets us in without a password. Otherwise, and
+with `RETENTION_TEST_SERVICES=own`, the test run starts its own. Tests of a service that cannot be had are skipped, and
+the end of the run says so by name.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import pytest
+
+from tests.services import buckets, caches, databases
+from tests.services.server import ServiceMissing, stop_all
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+RUN_FOLDER = pytest.StashKey[Path]()
+MISSING = "SERVICE MISSING: "
+
+
+class WorkerNode(Protocol):
+    """The part of an xdist worker that its controller writes to before the worker starts."""
+
+    config: pytest.Config
+    workerinput: dict[str, str]
+
+
+class NewBucket(Protocol):
+    def __call__(self, *, versioned: bool = True, object_lock: bool = False) -> str: ...
+
+
+# ------------------------------------------------------------------------------------------- one folder per test run
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    given: dict[str, str] | None = getattr(config, "workerinput", None)  # only a worker of xdist has one
+    folder = given["run_folder"] if given else tempfile.mkdtemp(prefix="retention-tests-")
+    config.stash[RUN_FOLDER] = Path(folder)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: WorkerNode) -> None:
+    node.workerinput["run_folder"] = str(node.config.stash[RUN_FOLDER])
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        stop_all(config.stash[RUN_FOLDER])
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    missing: dict[str, list[str]] = {}
+    for report in terminalreporter.getreports("skipped"):
+        if isinstance(report.longrepr, tuple) and MISSING in report.longrepr[2]:
+            missing.setdefault(report.longrepr[2].partition(MISSING)[2], []).append(report.nodeid)
+    for service, tests in sorted(missing.items()):
+        terminalreporter.section(f"NOT TESTED: no {service} here", sep="!", red=True, bold=True)
+        for test in sorted(tests):
+            terminalreporter.write_line(f"not run: {test}")
+    if missing:
+        terminalreporter.write_line(f"Run {' and '.join(sorted(missing))} here to test all of it.", red=True)
+
+
+def _skip_where_missing(server: Callable[[Path], str], config: pytest.Config) -> str:
+    try:
+        return server(config.stash[RUN_FOLDER])
+    except ServiceMissing as missing:
+        pytest.skip(f"{MISSING}{missing}")
+
+
+# ----------------------------------------------------------------------------------------------------- PostgreSQL
+
+
+@pytest.fixture(scope="session")
+def postgres_url(pytestconfig: pytest.Config) -> str:
+    """The URL of a PostgreSQL server (`postgresql+psycopg://…`) on which databases can be created."""
+    return _skip_where_missing(databases.postgres_server, pytestconfig)
+
+
+@pytest.fixture
+def new_postgres_database(postgres_url: str) -> Iterator[Callable[[], str]]:
+    """Each call returns the URL of another fresh database, dropped after the test."""
+    with ExitStack() as after_the_test:
+        yield lambda: after_the_test.enter_context(databases.fresh_database(postgres_url))
+
+
+@pytest.fixture
+def postgres_database(new_postgres_database: Callable[[], str]) -> str:
+    """The URL of a fresh database, dropped after the test."""
+    return new_postgres_database()
+
+
+# ------------------------------------------------------------------------------------------------------- MariaDB
+
+
+@pytest.fixture(scope="session")
+def mariadb_url(pytestconfig: pytest.Config) -> str:
+    """The URL of a MariaDB server (`mysql+pymysql://…`) on which databases can be created."""
+    return _skip_where_missing(databases.mariadb_server, pytestconfig)
+
+
+@pytest.fixture
+def new_mariadb_database(mariadb_url: str) -> Iterator[Callable[[], str]]:
+    """Each call returns the URL of another fresh database, dropped after the test."""
+    with ExitStack() as after_the_test:
+        yield lambda: after_the_test.enter_context(databases.fresh_database(mariadb_url))
+
+
+@pytest.fixture
+def mariadb_database(new_mariadb_database: Callable[[], str]) -> str:
+    """The URL of a fresh database, dropped after the test."""
+    return new_mariadb_database()
+
+
+# --------------------------------------------------------------------------------------------------------- Redis
+
+
+@pytest.fixture(scope="session")
+def redis_url(pytestconfig: pytest.Config) -> str:
+    """The URL of a Redis server (`redis://…`), without a database number."""
+    return _skip_where_missing(caches.redis_server, pytestconfig)
+
+
+@pytest.fixture
+def redis_prefix(redis_url: str) -> Iterator[str]:
+    """A key prefix of this test alone in database 0 of `redis_url`; its keys are gone after the test."""
+    with caches.fresh_prefix(redis_url) as prefix:
+        yield prefix
+
+
+@pytest.fixture
+def redis_database(redis_url: str) -> Iterator[str]:
+    """The URL of an empty numbered database of this test alone, emptied after it."""
+    with caches.fresh_database(redis_url) as url:
+        yield url
+
+
+# ------------------------------------------------------------------------------------------------------------ S3
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint() -> Iterator[str]:
+    """The endpoint URL of an S3 server (moto) of this worker."""
+    with buckets.s3_server() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture(scope="session")
+def s3_client(s3_endpoint: str) -> Iterator[S3Client]:
+    """A plain boto3 client for `s3_endpoint`, to prepare and to look with other eyes than the product's."""
+    with buckets.s3_client_of(s3_endpoint) as client:
+        yield client
+
+
+@pytest.fixture
+def new_s3_bucket(s3_client: S3Client) -> NewBucket:
+    """Each call returns the name of another fresh bucket; `versioned` (default) and `object_lock` as asked."""
+
+    def new_bucket(*, versioned: bool = True, object_lock: bool = False) -> str:
+        return buckets.fresh_bucket(s3_client, versioned=versioned, object_lock=object_lock)
+
+    return new_bucket
+
+
+@pytest.fixture
+def s3_bucket(new_s3_bucket: NewBucket) -> str:
+    """The name of a fresh versioned bucket."""
+    return new_s3_bucket()
