@@ -105,6 +105,10 @@ class MemoryStore:
             for entry in self._stored.get(key, []):
                 entry.lock = entry.locked_until = None
 
+    def only(self, items: Sequence[Item]) -> Objects:
+        """The place of exactly the keys under which these items lie."""
+        return Objects(tuple(dict.fromkeys(item.name.rpartition("#")[0] for item in items)))
+
     def drop(self) -> None:
         """The bucket itself is gone, with everything in it: from now on every call of the contract is `NotFound`."""
         with self._guard:
