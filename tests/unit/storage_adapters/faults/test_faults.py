@@ -158,7 +158,7 @@ def test_a_crash_is_not_caught_as_an_exception() -> None:
     assert not issubclass(Crash, Exception)
 
 
-def test_a_schedule_says_what_has_struck_and_when_it_has_ended()() -> None:
+def test_a_schedule_says_what_has_struck_and_when_it_has_ended() -> None:
     fault = Fault(FaultKind.UNAVAILABLE, Operation.REMAINS)
     schedule = Schedule([None, fault])
     store = FaultyStore(bucket(), schedule)
