@@ -56,7 +56,9 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         stop_all(config.stash[RUN_FOLDER])
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)  # so that it stands last, below pytest's own summary
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
+    yield
     missing: dict[str, list[str]] = {}
     for report in terminalreporter.getreports("skipped"):
         if isinstance(report.longrepr, tuple) and MISSING in report.longrepr[2]:
