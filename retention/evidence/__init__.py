@@ -1,0 +1,1 @@
+"""The evidence core: a Merkle log without personal data, proofs from it, and certificates that anyone can check."""

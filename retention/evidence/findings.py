@@ -1,0 +1,49 @@
+"""Findings: what a verification found wrong, one by one, each with its kind and place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class FindingKind(StrEnum):
+    """What is wrong. The first group is about a ledger, the second about a certificate."""
+
+    CHECKPOINT_MISSING = "checkpoint-missing"
+    CHECKPOINT_MALFORMED = "checkpoint-malformed"
+    SIGNATURE_INVALID = "signature-invalid"
+    WRONG_ORIGIN = "wrong-origin"
+    TILE_MISSING = "tile-missing"
+    TILE_MALFORMED = "tile-malformed"
+    TILE_CHANGED = "tile-changed"
+    ENTRIES_MISSING = "entries-missing"
+    ENTRIES_MALFORMED = "entries-malformed"
+    ENTRY_CHANGED = "entry-changed"
+    ENTRY_REMOVED = "entry-removed"
+    ENTRY_INSERTED = "entry-inserted"
+    ENTRY_REORDERED = "entry-reordered"
+    ENTRY_MALFORMED = "entry-malformed"
+    ROOT_MISMATCH = "root-mismatch"
+    ROLLED_BACK = "rolled-back"
+    FORKED = "forked"
+    UNEXPECTED_FILE = "unexpected-file"
+    TOO_MANY = "too-many"  # the search went on, but no more findings are listed
+
+    MALFORMED = "malformed"
+    PROOF_INVALID = "proof-invalid"
+    OPENING_INVALID = "opening-invalid"
+    UNSUPPORTED_CLAIM = "unsupported-claim"
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong. `place`: a path within the ledger, or the claim of a certificate; `index`: the entry."""
+
+    kind: FindingKind
+    place: str
+    message: str
+    index: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.kind}: {self.message}"
