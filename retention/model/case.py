@@ -31,9 +31,9 @@ class StrandState(StrEnum):
 class Count:
     """How a date was counted, so that it can be explained.
 
-    from_at: the instant it was counted from (aware UTC). period: how long. basis: which words of the policy, agreement or
-    law said so. last_day: the last day of the period in the policy's zone (None for hours and "none"). moved_from: the
-    day it would have been, where a day off moved it. at: the resulting instant, aware UTC.
+    from_at: the instant it was counted from (aware UTC). period: how long. basis: which words of the policy,
+    agreement or law said so. last_day: the last day of the period in the policy's zone (None for hours and "none").
+    moved_from: the day it would have been, where a day off moved it. at: the resulting instant, aware UTC.
     """
 
     from_at: datetime
@@ -49,10 +49,11 @@ class Strand:
     """The deletion of one dataset (or of one subscription's part of it) within a case.
 
     It is the unit that is held, kept and shredded, because keys and statutory minimums go by dataset. All instants are
-    aware UTC: `due` when the buffer is over; `no_return` when the undo window is over too and nothing stops it any more;
-    `complete_by` when it has to be gone; `keep` the statutory minimum where it runs from the starting fact; `keep_written` where it runs from
-    each object's own date, with `keep_basis`. shreds_key: destroying keys is part of it, because everything sealed under
-    them goes (a whole dataset whose last need ended, or objects that have keys of their own).
+    aware UTC: `due` when the buffer is over; `no_return` when the undo window is over too and nothing stops it any
+    more; `complete_by` when it has to be gone; `keep` the statutory minimum where it runs from the starting fact;
+    `keep_written` where it runs from each object's own date, with `keep_basis`. shreds_key: destroying keys
+    is part of it, because everything sealed under them goes (a whole dataset whose last need ended, or objects that
+    have keys of their own). not_from: the customer came back then; what was written since is not this strand's.
     """
 
     case: str
@@ -68,6 +69,7 @@ class Strand:
     keep: Count | None = None
     keep_written: Period | None = None
     keep_basis: str | None = None
+    not_from: datetime | None = None
 
     @property
     def id(self) -> str:

@@ -34,17 +34,15 @@ class EndState(StrEnum):
         return self in _GONE
 
 
-_GONE = frozenset(
-    {EndState.ERASED_VERIFIED, EndState.SHREDDED_VERIFIED, EndState.ANONYMISED, EndState.NOT_FOUND}
-)
+_GONE = frozenset({EndState.ERASED_VERIFIED, EndState.SHREDDED_VERIFIED, EndState.ANONYMISED, EndState.NOT_FOUND})
 
 
 @dataclass(frozen=True, slots=True)
 class Copy:
     """One copy. `place=None` where it cannot be told safely what is the customer's; `refusal` then says why.
 
-    set_template: for backups, the name pattern of the sets (`place` is then set only for a customer's own sets).
-    partial: only a part of the customer's dataset is meant.
+    backup: for a backup, the plan that makes its sets; `place` is then set only where the sets are the customer's own.
+    partial: only a part of the customer's dataset is meant. number: tells copies of one role in one store apart.
     """
 
     dataset: str
@@ -55,19 +53,22 @@ class Copy:
     refusal: str | None = None
     backup: str | None = None
     partial: bool = False
+    number: int = 1
 
     @property
     def label(self) -> str:
         """Names the copy within its case, without personal data."""
         tail = f"@{self.backup}" if self.backup else ""
-        return f"{self.dataset}/{self.role}/{self.store}{tail}"
+        number = f"/{self.number}" if self.number > 1 else ""
+        return f"{self.dataset}/{self.role}/{self.store}{tail}{number}"
 
 
 @dataclass(frozen=True, slots=True)
 class CopyStatus:
     """What is known of a copy of a case. Counts are items, sizes bytes; `until` is aware UTC.
 
-    seen_count: the most items ever seen there before anything was removed.
+    seen_count: the most items ever seen there before anything was removed. empty_looks: in how many runs nothing was
+    found where something had been seen. entry: the ledger entry that tells the end state.
     """
 
     copy: Copy
@@ -77,4 +78,6 @@ class CopyStatus:
     seen_count: int = 0
     seen_bytes: int = 0
     gone_count: int = 0
+    empty_looks: int = 0
     verified_at: datetime | None = None
+    entry: int | None = None

@@ -69,9 +69,7 @@ def parse_period(text: str) -> Period:
         return NO_PERIOD
     period = _from_words(text) or _from_iso(text)
     if period is None:
-        raise ValueError(
-            f'{text!r} is no period; write "15 days", "10 working days", "6 months", "24 hours" or "none"'
-        )
+        raise ValueError(f'{text!r} is no period; write "15 days", "10 working days", "6 months", "24 hours" or "none"')
     if period.amount == 0:
         raise ValueError(f'{text!r} is an empty period; write "none"')
     if period.amount > MOST_OF_A_UNIT[period.unit]:

@@ -1,6 +1,6 @@
 """The policy as the rules read it: what is kept, for how long, and what happens then.
 
-The file's form (YAML, positions, messages) is `retention.policy`'s business; these nouns are valid by construction there.
+The file's form (YAML, positions, messages) is the business of `retention.policy`; it makes only valid ones.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class TableRule:
 class Location:
     """Where a dataset or a cache lies. Exactly one of `prefix`, `keys` and `tables` is given.
 
-    `prefix` and `keys` are templates with `{customer}` and perhaps `{subscription}`; in `keys`, `*` stands for anything.
+    `prefix` and `keys` are templates with `{customer}` and perhaps `{subscription}`; in `keys`, `*` is anything.
     """
 
     store: str
@@ -127,7 +127,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class BackupPlan:
-    """A series of backup sets. `sets` is a template with `{date}`, and `{customer}` where each set is one customer's."""
+    """A series of backup sets. `sets` is a template with `{date}`, and `{customer}` where a set is one customer's."""
 
     name: str
     title: str

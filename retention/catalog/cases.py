@@ -1,0 +1,282 @@
+"""Cases, strands and copies. Every change of a strand names the version it was made from, and makes a new one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal
+
+from pydantic import TypeAdapter
+from sqlalchemy import update
+from sqlmodel import Session, col, select
+
+from retention.catalog.tables import CaseRow, CopyRow, ShreddedKeyRow, StrandRow
+from retention.model.case import Case, Strand, StrandState
+from retention.model.copy import Copy, CopyStatus, EndState
+from retention.model.record import CaseRecord, ShreddedKey, StrandRecord
+
+_CASE = TypeAdapter(Case)
+_STRAND = TypeAdapter(Strand)
+
+Stamp = Literal[
+    "restricted_at",
+    "tombstoned_at",
+    "passed_at",
+    "shredded_at",
+    "erased_at",
+    "verified_at",
+    "checked_at",
+    "certified_at",
+    "settled_at",
+]
+
+
+class StrandChanged(Exception):
+    """The strand is not the one that was read: somebody else moved it, or a fact came in. Read it again."""
+
+
+def put_case(session: Session, case: Case, now: datetime) -> bool:
+    """Store the case as it is derived now; its policy version and opening stay. True when it was not there before."""
+    row = session.get(CaseRow, case.id)
+    text = _CASE.dump_json(replace(case, strands=())).decode()
+    if row is not None:
+        if row.case != text:
+            row.case = text
+            session.add(row)
+            session.flush()
+        return False
+    session.add(
+        CaseRow(
+            id=case.id,
+            customer=case.customer,
+            rule=case.rule,
+            fact_source=case.starting_fact.source,
+            fact_id=case.starting_fact.id,
+            policy_hash=case.policy_hash,
+            started_at=case.started_at,
+            opened_at=now,
+            case=text,
+        )
+    )
+    session.flush()
+    return True
+
+
+def add_strand(session: Session, customer: str, strand: Strand) -> None:
+    """Store a new strand in BUFFER, with all its copies."""
+    session.add(
+        StrandRow(
+            id=strand.id,
+            case_id=strand.case,
+            customer=customer,
+            dataset=strand.dataset,
+            state=StrandState.BUFFER,
+            due_at=strand.due.at,
+            strand=_STRAND.dump_json(strand).decode(),
+        )
+    )
+    session.add_all(CopyRow(strand_id=strand.id, label=copy.label) for copy in strand.copies)
+    session.flush()
+
+
+def redefine_strand(session: Session, record: StrandRecord, strand: Strand) -> None:
+    """Give a strand the dates and scope that its facts now amount to; nothing changes where they are the same."""
+    if record.strand == strand:
+        return
+    _change(session, record, {"strand": _STRAND.dump_json(strand).decode(), "due_at": strand.due.at})
+
+
+def move_strand(
+    session: Session,
+    record: StrandRecord,
+    state: StrandState,
+    now: datetime,
+    *stamps: Stamp,
+    clear: Sequence[Stamp] = (),
+) -> None:
+    """Set the state, stamp the named columns with `now` and empty the `clear`ed ones.
+
+    Raises StrandChanged where the stored version is not the record's.
+    """
+    values: dict[str, object] = {"state": str(state)}
+    values.update(dict.fromkeys(stamps, now))
+    values.update(dict.fromkeys(clear))
+    _change(session, record, values)
+
+
+def _change(session: Session, record: StrandRecord, values: dict[str, object]) -> None:
+    statement = (
+        update(StrandRow)
+        .where(col(StrandRow.id) == record.strand.id, col(StrandRow.version) == record.version)
+        .values(version=record.version + 1, **values)
+        .execution_options(synchronize_session=False)
+    )
+    if session.connection().execute(statement).rowcount != 1:
+        raise StrandChanged(record.strand.id)
+    session.expire_all()
+
+
+def put_copy(session: Session, strand_id: str, status: CopyStatus, entry: int | None = None) -> None:
+    """Store what is known of one copy; with `entry`, the ledger entry that tells it."""
+    label = status.copy.label
+    row = session.get(CopyRow, (strand_id, label)) or CopyRow(strand_id=strand_id, label=label)
+    row.end_state = str(status.end_state) if status.end_state else None
+    row.reason, row.until = status.reason, status.until
+    row.seen_count, row.seen_bytes, row.gone_count = status.seen_count, status.seen_bytes, status.gone_count
+    row.verified_at, row.empty_looks = status.verified_at, status.empty_looks
+    row.entry = entry if entry is not None else row.entry
+    session.add(row)
+    session.flush()
+
+
+def add_shredded_key(session: Session, strand_id: str, key: ShreddedKey) -> None:
+    """Remember that a key was destroyed, in the transaction that destroys it."""
+    session.add(
+        ShreddedKeyRow(
+            key_id=key.key_id,
+            strand_id=strand_id,
+            dataset=key.dataset,
+            epoch=key.epoch,
+            shredded_at=key.shredded_at,
+            unrecoverable_at=key.unrecoverable_at,
+            entry=key.entry,
+        )
+    )
+    session.flush()
+
+
+def epochs_waited_for(session: Session) -> tuple[str, ...]:
+    """Epochs whose destruction would make a shredded key unrecoverable, sorted."""
+    query = select(ShreddedKeyRow.epoch).where(col(ShreddedKeyRow.unrecoverable_at).is_(None)).distinct()
+    return tuple(sorted(session.exec(query)))
+
+
+def put_unrecoverable(session: Session, epoch: str, at: datetime, entry: int) -> int:
+    """Note that everything that `epoch` ever wrapped is gone since `at`; the number of keys that this concerned."""
+    statement = (
+        update(ShreddedKeyRow)
+        .where(col(ShreddedKeyRow.epoch) == epoch, col(ShreddedKeyRow.unrecoverable_at).is_(None))
+        .values(unrecoverable_at=at, gone_entry=entry)
+        .execution_options(synchronize_session=False)
+    )
+    return session.connection().execute(statement).rowcount
+
+
+# ------------------------------------------------------------------------------------------------- reading
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    copies: dict[str, dict[str, CopyRow]]
+    keys: dict[str, list[ShreddedKeyRow]]
+
+
+def strand(session: Session, strand_id: str, *, lock: bool = False) -> StrandRecord:
+    """One strand as it stands now. With `lock`, nobody else can change it until the transaction ends."""
+    query = select(StrandRow).where(StrandRow.id == strand_id)
+    row = session.exec(query.with_for_update() if lock else query).one()
+    return _records(session, [row])[0]
+
+
+def strands(
+    session: Session,
+    *,
+    customer: str | None = None,
+    case: str | None = None,
+    states: Iterable[StrandState] | None = None,
+    due_by: datetime | None = None,
+) -> tuple[StrandRecord, ...]:
+    """Strands of a customer, of a case, in some states, due by an instant; ordered by due date and id."""
+    query = select(StrandRow).order_by(col(StrandRow.due_at), col(StrandRow.id))
+    if customer is not None:
+        query = query.where(StrandRow.customer == customer)
+    if case is not None:
+        query = query.where(StrandRow.case_id == case)
+    if states is not None:
+        query = query.where(col(StrandRow.state).in_([str(state) for state in states]))
+    if due_by is not None:
+        query = query.where(StrandRow.due_at <= due_by)
+    return tuple(_records(session, session.exec(query).all()))
+
+
+def cases(session: Session, *, customer: str | None = None, case: str | None = None) -> tuple[CaseRecord, ...]:
+    """Cases of a customer (of all with None), or the one with this id; ordered by start and id, with all their strands."""
+    query = select(CaseRow).order_by(col(CaseRow.started_at), col(CaseRow.id))
+    if customer is not None:
+        query = query.where(CaseRow.customer == customer)
+    if case is not None:
+        query = query.where(CaseRow.id == case)
+    rows = session.exec(query).all()
+    by_case: dict[str, list[StrandRecord]] = {}
+    for record in strands(session, customer=customer, case=case):
+        by_case.setdefault(record.strand.case, []).append(record)
+    found = []
+    for row in rows:
+        records = tuple(by_case.get(row.id, ()))
+        bare = _CASE.validate_json(row.case)
+        found.append(CaseRecord(replace(bare, strands=tuple(r.strand for r in records)), row.opened_at, records))
+    return tuple(found)
+
+
+def _records(session: Session, rows: Sequence[StrandRow]) -> list[StrandRecord]:
+    related = _related(session, [row.id for row in rows])
+    return [_record(row, related) for row in rows]
+
+
+def _related(session: Session, ids: Sequence[str]) -> _Rows:
+    copies: dict[str, dict[str, CopyRow]] = {}
+    keys: dict[str, list[ShreddedKeyRow]] = {}
+    for start in range(0, len(ids), 500):
+        chunk = ids[start : start + 500]
+        for copy in session.exec(select(CopyRow).where(col(CopyRow.strand_id).in_(chunk))):
+            copies.setdefault(copy.strand_id, {})[copy.label] = copy
+        shredded = select(ShreddedKeyRow).where(col(ShreddedKeyRow.strand_id).in_(chunk))
+        for key in session.exec(shredded.order_by(col(ShreddedKeyRow.key_id))):
+            keys.setdefault(key.strand_id, []).append(key)
+    return _Rows(copies, keys)
+
+
+def _record(row: StrandRow, related: _Rows) -> StrandRecord:
+    definition = _STRAND.validate_json(row.strand)
+    copy_rows = related.copies.get(row.id, {})
+    return StrandRecord(
+        strand=definition,
+        customer=row.customer,
+        state=StrandState(row.state),
+        version=row.version,
+        copies=tuple(_status(copy, copy_rows.get(copy.label)) for copy in definition.copies),
+        keys=tuple(_key(key) for key in related.keys.get(row.id, ())),
+        restricted_at=row.restricted_at,
+        tombstoned_at=row.tombstoned_at,
+        passed_at=row.passed_at,
+        shredded_at=row.shredded_at,
+        erased_at=row.erased_at,
+        verified_at=row.verified_at,
+        checked_at=row.checked_at,
+        certified_at=row.certified_at,
+        settled_at=row.settled_at,
+    )
+
+
+def _status(copy: Copy, row: CopyRow | None) -> CopyStatus:
+    if row is None:
+        return CopyStatus(copy)
+    return CopyStatus(
+        copy,
+        EndState(row.end_state) if row.end_state else None,
+        row.reason,
+        row.until,
+        row.seen_count,
+        row.seen_bytes,
+        row.gone_count,
+        row.empty_looks,
+        row.verified_at,
+        row.entry,
+    )
+
+
+def _key(row: ShreddedKeyRow) -> ShreddedKey:
+    return ShreddedKey(
+        row.key_id, row.dataset, row.epoch, row.shredded_at, row.unrecoverable_at, row.entry, row.gone_entry
+    )

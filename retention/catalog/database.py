@@ -1,0 +1,114 @@
+"""The catalogue's database: opening it, bringing its schema up to date, and transactions.
+
+A transaction here is short and serial where it matters: SQLite takes the write lock at its beginning, the others lock the
+customer's row (`lock_customer`) and the ledger's head. Nothing outside the database happens inside a transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Engine, create_engine, event, make_url, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import ConnectionPoolEntry
+from sqlmodel import Session
+
+from retention.errors import InputError, RetentionError
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+class CatalogUnavailable(RetentionError):
+    """The catalogue's database cannot be reached or refuses us; nothing was done."""
+
+
+class Catalog:
+    """The open catalogue. Thread-safe; each transaction uses its own connection."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """A session whose changes are durable when the block ends, and undone together when it raises."""
+        with Session(self.engine, expire_on_commit=False) as session, session.begin():
+            if self.engine.dialect.name == "sqlite":
+                session.connection().exec_driver_sql("BEGIN IMMEDIATE")
+            yield session
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A session for reading only; whatever it changed would be undone."""
+        with Session(self.engine, expire_on_commit=False) as session:
+            yield session
+
+    def forget_freed_pages(self) -> None:
+        """Make what was deleted unreadable in the database's own files, as far as the database can.
+
+        SQLite: freed cells are overwritten (`secure_delete`), and the log is folded in and truncated. Other databases keep
+        old row versions in tables, logs and replicas until they are vacuumed: that is why epoch keys are destroyed.
+        """
+        if self.engine.dialect.name != "sqlite":
+            return
+        with self.engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").all()
+
+    def close(self) -> None:
+        """Close all connections. A second call does nothing."""
+        self.engine.dispose()
+
+
+def open_catalog(url: str) -> Catalog:
+    """The catalogue at the SQLAlchemy `url`, with its schema brought up to date.
+
+    Creates a SQLite file and its folder where missing. Raises InputError for a URL of another kind of database, and
+    CatalogUnavailable where the server cannot be reached.
+    """
+    parsed = make_url(url)
+    backend = parsed.get_backend_name()
+    if backend not in ("sqlite", "postgresql", "mysql", "mariadb"):
+        raise InputError(
+            f"catalog.url: {backend!r} is not supported; write sqlite, postgresql+psycopg or mysql+pymysql"
+        )
+    if backend == "sqlite" and parsed.database and parsed.database != ":memory:":
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    engine = create_engine(parsed, pool_pre_ping=backend != "sqlite")
+    if backend == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+    try:
+        _upgrade(engine)
+    except DBAPIError as error:
+        engine.dispose()
+        raise CatalogUnavailable(
+            f"the catalogue at {parsed.render_as_string()} cannot be opened: {error.orig}"
+        ) from error
+    return Catalog(engine)
+
+
+def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None  # transactions begin where `transaction` says so
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "secure_delete=ON",
+        "foreign_keys=ON",
+        "busy_timeout=30000",
+    ):
+        connection.cursor().execute(f"PRAGMA {pragma}")
+
+
+def _upgrade(engine: Engine) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    with engine.begin() as connection:
+        if engine.dialect.name == "sqlite":
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        elif engine.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(7236112)"))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")

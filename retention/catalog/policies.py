@@ -1,0 +1,40 @@
+"""Adopted policy versions and approvals."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlmodel import Session, col, func, select
+
+from retention.catalog.tables import ApprovalRow, PolicyRow
+
+
+def has_version(session: Session, policy_hash: str) -> bool:
+    """Whether this version was adopted."""
+    return session.get(PolicyRow, policy_hash) is not None
+
+
+def add_version(session: Session, policy_hash: str, version: str, document: str, now: datetime) -> None:
+    """Adopt a version that `has_version` does not know. `document` is its canonical text."""
+    session.add(PolicyRow(hash=policy_hash, version=version, document=document, adopted_at=now))
+    session.flush()
+
+
+def documents(session: Session) -> tuple[str, ...]:
+    """The canonical documents of all adopted versions, the oldest adoption first."""
+    return tuple(session.exec(select(PolicyRow.document).order_by(col(PolicyRow.adopted_at), col(PolicyRow.hash))))
+
+
+def approve(session: Session, subject: str, officer: str, now: datetime) -> bool:
+    """Record that `officer` approves the plan or policy with the content hash `subject`; False where they had already."""
+    if session.get(ApprovalRow, (subject, officer)) is not None:
+        return False
+    session.add(ApprovalRow(subject=subject, officer=officer, at=now))
+    session.flush()
+    return True
+
+
+def approval_count(session: Session, subject: str) -> int:
+    """How many different officers approved it."""
+    query = select(func.count()).select_from(ApprovalRow).where(ApprovalRow.subject == subject)
+    return session.exec(query).one()
