@@ -33,6 +33,7 @@ class FindingKind(StrEnum):
     PROOF_INVALID = "proof-invalid"
     OPENING_INVALID = "opening-invalid"
     UNSUPPORTED_CLAIM = "unsupported-claim"
+    SUPERSEDED = "superseded"  # right when it was issued; the ledger shows that the case went on
     UNREADABLE = "unreadable"
 
 

@@ -25,7 +25,7 @@ from retention.evidence.errors import (
     NotInLedger,
 )
 from retention.evidence.note import LARGEST_NOTE, Signer, VerifierKey
-from retention.evidence.proof import LogProof
+from retention.evidence.proof import LogProof, ProvenEntry
 from retention.evidence.signed_tree import SignedTree
 from retention.evidence.tiles import (
     LARGEST_ENTRY,
@@ -118,14 +118,17 @@ class Ledger:
             raise NotInLedger(f"the ledger has {tree.size} entries, not {first} to {second}")
         return merkle.consistency_path(first, second, tree.subtree)
 
-    def prove(self, indices: Sequence[int]) -> list[LogProof]:
-        """A proof of each entry, all against one and the same checkpoint, the present one."""
+    def prove(self, indices: Sequence[int]) -> list[ProvenEntry]:
+        """Each entry with its proof, all against one and the same checkpoint, the present one.
+
+        NotInLedger, and nothing of it, when one of them is beyond the checkpoint.
+        """
         note = self.signed_checkpoint()
         tree = SignedTree(self.files, open_checkpoint(note, self.key))
         for index in indices:
             if not 0 <= index < tree.size:
                 raise NotInLedger(f"the ledger has {tree.size} entries; there is no entry {index}")
-        return [LogProof(i, merkle.inclusion_path(i, tree.size, tree.subtree), note) for i in indices]
+        return [_proven(tree, index, note) for index in indices]
 
     def check_extends(self, known: Checkpoint) -> Checkpoint:
         """The present checkpoint, when the ledger is the one that `known` was taken from, or its continuation.
@@ -228,3 +231,8 @@ def _signed_bundle(tree: SignedTree, number: int) -> list[bytes]:
         path = bundle_path(number, tree.stored.bundle_width(number))
         raise LedgerDamaged(path, Damage.CHANGED, "the entries are not the ones that were signed")
     return entries
+
+
+def _proven(tree: SignedTree, index: int, note: bytes) -> ProvenEntry:
+    entry = _signed_bundle(tree, index // WIDTH)[index % WIDTH]
+    return ProvenEntry(entry, LogProof(index, merkle.inclusion_path(index, tree.size, tree.subtree), note))

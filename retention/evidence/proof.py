@@ -17,6 +17,14 @@ _LONGEST_PATH = 64  # hashes: a tree of 2^64 leaves
 
 
 @dataclass(frozen=True, slots=True)
+class ProvenEntry:
+    """An entry's bytes and the proof that they are in the ledger."""
+
+    entry: bytes
+    proof: LogProof
+
+
+@dataclass(frozen=True, slots=True)
 class LogProof:
     """Entry `index` leads by `path` (leaf's sibling first) to the root of `checkpoint`, a signed note.
 

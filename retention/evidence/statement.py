@@ -19,7 +19,7 @@ STATEMENT_FORMAT: Literal["retention-certificate/1"] = "retention-certificate/1"
 
 
 class Method(StrEnum):
-    """How thorough. Source: NIST SP 800-88 r2, section 3.1."""
+    """How thorough. Source: NIST SP 800-88 r2, sanitization methods."""
 
     CLEAR = "clear"
     PURGE = "purge"
@@ -60,7 +60,7 @@ class Sanitization(Body):
 
 
 class StrandClaim(Body):
-    """When one dataset of the case was due and had to be gone. `entry`: the case-opened or case-changed that says so."""
+    """When one dataset of the case was due and had to be gone. `entry`: the case-opened or case-changed that says it."""
 
     dataset: Name
     subscription: Name | None = None
@@ -70,7 +70,7 @@ class StrandClaim(Body):
 
 
 class CopyClaim(Body):
-    """How one copy ended. `entries`: step-outcomes about this copy; the last one is the verification that is claimed."""
+    """How one copy ended. `entries`: step-outcomes about this copy; the last one is the verification claimed."""
 
     dataset: Name
     store: Name
@@ -165,7 +165,9 @@ class Statement(Body):
 
     def subscriptions(self) -> tuple[str, ...]:
         """Every subscription that is named, each once, in order."""
-        named = {part.subscription for part in (*self.strands, *self.copies, *self.keys)}
+        named = {strand.subscription for strand in self.strands}
+        named.update(copy.subscription for copy in self.copies)
+        named.update(key.subscription for key in self.keys)
         return tuple(sorted(name for name in named if name is not None))
 
 

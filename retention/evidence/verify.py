@@ -1,0 +1,149 @@
+"""Checking what somebody hands over: ledgers, certificates and saved checkpoints, offline, by the verifier key alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from retention.evidence.audit import audit_ledger
+from retention.evidence.bodies import CaseDates
+from retention.evidence.certificate import LARGEST_CERTIFICATE, Certificate, certificate_findings
+from retention.evidence.checkpoint import Checkpoint, open_checkpoint
+from retention.evidence.directory import read_file
+from retention.evidence.entries import Entry, EntryType, decode_entry
+from retention.evidence.errors import EvidenceError, Malformed, SignatureInvalid, WrongOrigin
+from retention.evidence.findings import Finding, FindingKind
+from retention.evidence.ledger import Ledger
+from retention.evidence.note import VerifierKey
+from retention.evidence.statement import Statement
+
+
+@dataclass(frozen=True, slots=True)
+class FileFinding:
+    """A finding, and the file or directory, as it was given, that it is about."""
+
+    path: Path
+    finding: Finding
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.finding}"
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What is wrong (nothing: all is well), and how much was checked."""
+
+    findings: tuple[FileFinding, ...]
+    ledger_count: int
+    entry_count: int
+    certificate_count: int
+    checkpoint_count: int
+
+
+@dataclass(slots=True)
+class _Handed:
+    """What was handed over, sorted; `known` and `statements` are verified already."""
+
+    ledgers: list[Path] = field(default_factory=list)
+    known: list[Checkpoint] = field(default_factory=list)
+    statements: list[tuple[Path, Statement]] = field(default_factory=list)
+    certificate_count: int = 0
+    checkpoint_count: int = 0
+
+
+def verify_files(paths: Sequence[Path], key: VerifierKey) -> Verification:
+    """Everything that is wrong with these ledgers (directories), certificates and saved checkpoints (files).
+
+    Given together they are also checked against each other: a ledger against every checkpoint that was saved or stands
+    in a certificate (cut off, forked), a certificate against what the ledger holds about its case since then.
+    Findings come by path; nothing is raised for what is wrong with a file, an unreadable one included.
+    """
+    handed = _Handed()
+    findings: list[FileFinding] = []
+    for path in paths:
+        if path.is_dir():
+            handed.ledgers.append(path)
+        else:
+            findings += (FileFinding(path, finding) for finding in _verify_file(path, key, handed))
+    entry_count = 0
+    for path in handed.ledgers:
+        later = _Later(handed.statements)
+        try:
+            audit = audit_ledger(Ledger(path, key), handed.known, later.see)
+        except OSError as error:
+            findings.append(FileFinding(path, _unreadable(error)))
+            continue
+        findings += (FileFinding(path, finding) for finding in audit.findings)
+        findings += later.findings
+        entry_count += audit.entry_count
+    return Verification(
+        tuple(findings), len(handed.ledgers), entry_count, handed.certificate_count, handed.checkpoint_count
+    )
+
+
+def _verify_file(path: Path, key: VerifierKey, handed: _Handed) -> Iterable[Finding]:
+    """What is wrong with a certificate or a saved checkpoint; what is right with it goes to `handed`."""
+    try:
+        data = read_file(path, LARGEST_CERTIFICATE)
+    except OSError as error:
+        return [_unreadable(error)]
+    except Malformed as error:
+        return [Finding(FindingKind.MALFORMED, "file", str(error))]
+    if data.lstrip()[:1] == b"{":
+        return _verify_certificate(path, data, key, handed)
+    try:
+        handed.known.append(open_checkpoint(data, key))
+    except Malformed:
+        message = "neither a certificate (JSON) nor a checkpoint (signed note)"
+        return [Finding(FindingKind.MALFORMED, "file", message)]
+    except SignatureInvalid as error:
+        return [Finding(FindingKind.SIGNATURE_INVALID, "checkpoint", str(error))]
+    except WrongOrigin as error:
+        return [Finding(FindingKind.WRONG_ORIGIN, "checkpoint", str(error))]
+    handed.checkpoint_count += 1
+    return []
+
+
+def _verify_certificate(path: Path, data: bytes, key: VerifierKey, handed: _Handed) -> Iterable[Finding]:
+    handed.certificate_count += 1
+    findings = certificate_findings(data, key)
+    try:
+        certificate = Certificate.parse(data)
+        handed.known.append(open_checkpoint(certificate.checkpoint.encode(), key))
+        handed.statements.append((path, certificate.statement))
+    except EvidenceError:
+        return findings  # which name it
+    return findings
+
+
+@dataclass(slots=True)
+class _Later:
+    """Watches a ledger go by for what happened to a certificate's case after the entries it rests on."""
+
+    statements: Sequence[tuple[Path, Statement]]
+    findings: list[FileFinding] = field(default_factory=list)
+
+    def see(self, index: int, data: bytes) -> None:
+        """Malformed when the bytes are no entry."""
+        entry = decode_entry(data)
+        for path, statement in self.statements:
+            if entry.case == statement.case and index > max(statement.cited()) and _goes_on(entry):
+                message = f"the case went on after this: {entry.type} (entry {index})"
+                finding = Finding(FindingKind.SUPERSEDED, f"case {statement.case}", message, index)
+                self.findings.append(FileFinding(path, finding))
+
+
+def _goes_on(entry: Entry) -> bool:
+    """Whether the entry changes what a certificate of its case would state."""
+    if entry.type is not EntryType.CASE_CHANGED:
+        return entry.type is EntryType.FOUND_AGAIN
+    try:
+        CaseDates.from_json(entry.body)
+    except Malformed:
+        return False  # a change of something else
+    return True
+
+
+def _unreadable(error: OSError) -> Finding:
+    return Finding(FindingKind.UNREADABLE, "file", error.strerror or "cannot be read")
