@@ -1,0 +1,340 @@
+"""`FileStore`: what lies below a directory, as objects that can be hidden, brought back and removed."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from itertools import groupby, islice
+from pathlib import Path
+
+from storage_adapters.contract import (
+    PAGE_SIZE,
+    Batch,
+    Capabilities,
+    Item,
+    ItemOutcome,
+    ItemResult,
+    Keep,
+    Objects,
+    Page,
+    Place,
+    Prefix,
+)
+from storage_adapters.errors import NotFound, OutcomeUnknown, Refused, StoreError, Unavailable
+from storage_adapters.files.area import LIVE, Area, FilePlace, roots_of
+from storage_adapters.files.names import BadName, Found, found_of
+from storage_adapters.files.second_look import second_look
+
+_NOTES = (
+    "Removal unlinks: on copy-on-write file systems, snapshots and flash media the bytes may stay in the medium, so "
+    "only sealed data whose key is shredded is beyond recovery.",
+    "A file with further hard links keeps its bytes under the other names; its outcome says hard-link.",
+    "The time of writing is the file's modification time, which its owner can set.",
+    "Hidden files lie in the root under .retention-tombstones, which no other user may enter; a reader who runs as the "
+    "same user, or as root, can.",
+    "A folder that was hidden comes back with its mode, owner and attributes, but not with its modification time.",
+)
+
+_REFUSALS = frozenset({
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY, errno.ELOOP, errno.EXDEV, errno.EEXIST, errno.ENOTEMPTY,
+    errno.EISDIR, errno.ENOSPC, errno.EDQUOT, errno.EMLINK, errno.ETXTBSY, errno.ENOTSUP,
+})  # fmt: skip
+"""What the system will say again, and after which nothing has happened."""
+
+Act = Callable[[Area, int, Found, os.stat_result], tuple[ItemResult, str | None]]
+ActOnFolder = Callable[[Area, Found, os.stat_result], tuple[ItemResult, str | None]]
+
+
+class FileStore:
+    """The directory `root` as a store of objects named by their relative paths; places are prefixes and objects.
+
+    Links are items themselves: listed, hidden and removed as links, never followed. An empty folder is an item too,
+    named with `/` at its end, because its name may be data. A folder on the way that is a link refuses the whole
+    place: what an application sees behind it would be missed. Names are any bytes but NUL and `/`.
+    """
+
+    def __init__(self, name: str, root: Path) -> None:
+        self._name = name
+        self._root = root
+
+    @property
+    def name(self) -> str:
+        """The store's configured name."""
+        return self._name
+
+    def capabilities(self) -> Capabilities:
+        """The sheet of any directory. Raises NotFound where the root is missing."""
+        with self._area():
+            return Capabilities(
+                tombstone=True,
+                hides_superseded=False,
+                tells_written_at=True,
+                verifies_independently=True,
+                notes=_NOTES,
+            )
+
+    def survey(self, place: Place) -> Iterator[Page]:
+        """Every file, link and empty folder at the place, then the hidden ones, oldest first."""
+        wanted = self._checked(place)
+        with self._area() as area:
+            everything = area.found(wanted, (LIVE, *area.generations()))
+            yield from _items(area, (found for found in everything if _is_item(found)))
+
+    def remains(self, place: Place) -> Iterator[Page]:
+        """The same by the system library's walk; raises Refused too where folders are nested too deeply for it."""
+        wanted = self._checked(place)
+        with self._area() as area:
+            yield from _items(area, second_look(area, wanted))
+
+    def tombstone(self, place: Place) -> Iterator[Batch]:
+        """What is at the place is moved, without a copy, under the folder of tombstones; emptied folders follow."""
+        wanted = self._checked(place)
+        with self._area() as area:
+            listed = list(area.found(wanted, [LIVE]))
+            yield from self._changed(area, listed, _hide, _hide_folder)
+
+    def bring_back(self, place: Place) -> Iterator[Batch]:
+        """What is hidden is moved back to its name, the newest first; `REFUSED` where something new stands."""
+        wanted = self._checked(place)
+        with self._area() as area:
+            generations = area.generations()
+            listed = list(area.found(wanted, reversed(generations)))
+            yield from self._changed(area, listed, _show, _show_folder)
+            _tidy(area, wanted, generations)
+
+    def erase(self, place: Place, keep: Keep | None = None) -> Iterator[Batch]:
+        """Every file at the place is unlinked, live and hidden, and a prefix's folders removed. Durable per batch."""
+        wanted = self._checked(place)
+        with self._area() as area:
+            generations = area.generations()
+            listed = list(area.found(wanted, (LIVE, *generations)))
+            yield from self._changed(area, listed, partial(_unlink, keep), partial(_remove_folder, keep))
+            _tidy(area, wanted, generations)
+
+    def heads(self, names: Sequence[str], length: int) -> Iterator[tuple[str, bytes | None]]:
+        """The first bytes of each file; of a link its own target; nothing of folders and special files."""
+        with self._area() as area:
+            for name in names:
+                yield name, _head(area, found_of(name), length)
+
+    def unclaimed(self, places: Sequence[Place]) -> tuple[str, ...]:
+        """Nothing: a directory has no schema."""
+        return ()
+
+    def close(self) -> None:
+        """Nothing is held between calls. A second call does nothing."""
+
+    # ------------------------------------------------------------------------------ errors
+
+    def _checked(self, place: Place) -> FilePlace:
+        if not isinstance(place, Prefix | Objects):
+            raise ValueError(f"{self._name} has no place of this kind: {type(place).__name__}")
+        return place
+
+    @contextmanager
+    def _area(self) -> Iterator[Area]:
+        """The root, open; foreign errors leave as the store's own."""
+        try:
+            root = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise NotFound(self._name, "the root directory is not there") from error
+        except OSError as error:
+            raise self._translated(error) from error
+        try:
+            yield Area(root)
+        except BadName as error:
+            raise Refused(self._name, str(error)) from error
+        except RecursionError as error:
+            raise Refused(self._name, "folders are nested too deeply") from error
+        except OSError as error:
+            raise self._translated(error) from error
+        finally:
+            os.close(root)
+
+    def _translated(self, error: OSError) -> StoreError:
+        if error.errno == errno.ELOOP:
+            return Refused(self._name, "a folder on the way is a link")
+        kind = Refused if error.errno in _REFUSALS else Unavailable
+        return kind(self._name, f"the file system says {_code(error)}")
+
+    # ------------------------------------------------------------------------------ batches
+
+    def _changed(self, area: Area, listed: list[Found], act: Act, act_on_folder: ActOnFolder) -> Iterator[Batch]:
+        """Files by pages first, then folders, the deepest first; each batch durable when it is yielded."""
+        for page in _pages(found for found in listed if found.entry.leaf is not None):
+            outcomes = tuple(_acted_on(area, page, act))
+            self._sync(area)
+            yield outcomes
+        for page in _pages(found for found in reversed(listed) if found.entry.leaf is None):
+            told = tuple(outcome for found in page if (outcome := _folder_outcome(area, found, act_on_folder)))
+            self._sync(area)
+            if told:
+                yield told
+
+    def _sync(self, area: Area) -> None:
+        try:
+            area.sync()
+        except OSError as error:
+            raise OutcomeUnknown(self._name, f"durability: the file system says {_code(error)}") from error
+
+
+# ---------------------------------------------------------------------------------------------- pages and outcomes
+
+
+def _pages(found: Iterable[Found]) -> Iterator[list[Found]]:
+    rest = iter(found)
+    while page := list(islice(rest, PAGE_SIZE)):
+        yield page
+
+
+def _items(area: Area, found: Iterable[Found]) -> Iterator[Page]:
+    for page in _pages(found):
+        items = tuple(one.item(status) for one, status in area.statuses(page))
+        if items:
+            yield items
+
+
+def _is_item(found: Found) -> bool:
+    return found.entry.leaf is not None or found.entry.is_empty
+
+
+def _acted_on(area: Area, page: list[Found], act: Act) -> Iterator[ItemOutcome]:
+    for (generation, folder), group in groupby(page, key=lambda one: (one.generation, one.entry.folder)):
+        members = list(group)
+        try:
+            opened = area.tree(generation).folder(folder)
+            with opened as here:
+                for found in members:
+                    yield _outcome(area, here, found, act)
+        except OSError as error:
+            # nothing raises inside but the opening of the folder, before the first outcome
+            yield from (ItemOutcome(found.item(), *_result_of(error)) for found in members)
+
+
+def _outcome(area: Area, here: int, found: Found, act: Act) -> ItemOutcome:
+    item = found.item()
+    try:
+        status = os.stat(found.entry.leaf or "", dir_fd=here, follow_symlinks=False)
+        item = found.item(status)
+        return ItemOutcome(item, *act(area, here, found, status))
+    except OSError as error:
+        return ItemOutcome(item, *_result_of(error))
+
+
+def _folder_outcome(area: Area, found: Found, act: ActOnFolder) -> ItemOutcome | None:
+    """What became of a folder; None for one that was not empty at first, which is no item of its own.
+
+    One of those that cannot be removed now is an empty folder to the next survey, or has new entries that it lists.
+    """
+    item = found.item()
+    try:
+        with area.tree(found.generation).folder(found.entry.folder) as here:
+            status = os.fstat(here)
+        item = found.item(status)
+        result = act(area, found, status)
+    except OSError as error:
+        result = _result_of(error)
+    return ItemOutcome(item, *result) if found.entry.is_empty else None
+
+
+def _result_of(error: OSError) -> tuple[ItemResult, str | None]:
+    if error.errno in (errno.ENOENT, errno.ENOTDIR):
+        return ItemResult.ABSENT, None
+    return (ItemResult.REFUSED if error.errno in _REFUSALS else ItemResult.UNKNOWN), _code(error)
+
+
+def _code(error: OSError) -> str:
+    return errno.errorcode.get(error.errno or 0, "an unknown error")
+
+
+# ---------------------------------------------------------------------------------------------- one entry
+
+
+def _hide(area: Area, here: int, found: Found, status: os.stat_result) -> tuple[ItemResult, str | None]:
+    area.hide(here, found)
+    return ItemResult.DONE, _links(status)
+
+
+def _show(area: Area, here: int, found: Found, status: os.stat_result) -> tuple[ItemResult, str | None]:
+    try:
+        area.show(here, found)
+    except (FileExistsError, NotADirectoryError):
+        return ItemResult.REFUSED, "something new stands"
+    return ItemResult.DONE, _links(status)
+
+
+def _unlink(
+    keep: Keep | None, area: Area, here: int, found: Found, status: os.stat_result
+) -> tuple[ItemResult, str | None]:
+    if _is_kept(keep, found.item(status)):
+        return ItemResult.KEPT, None
+    os.unlink(found.entry.leaf or "", dir_fd=here)
+    area.touched.add((found.generation, found.entry.folder))
+    return ItemResult.DONE, _links(status)
+
+
+def _hide_folder(area: Area, found: Found, status: os.stat_result) -> tuple[ItemResult, str | None]:
+    if found.entry.is_empty:
+        area.hide_folder(found.entry.folder)
+    else:
+        area.remove_folder(LIVE, found.entry.folder)  # its likeness was made when its files were hidden
+    return ItemResult.DONE, None
+
+
+def _show_folder(area: Area, found: Found, status: os.stat_result) -> tuple[ItemResult, str | None]:
+    if not found.entry.is_empty:
+        area.remove_folder(found.generation, found.entry.folder)
+        return ItemResult.DONE, None
+    try:
+        area.show_folder(found.generation, found.entry.folder)
+    except NotADirectoryError:
+        return ItemResult.REFUSED, "something new stands"
+    return ItemResult.DONE, None
+
+
+def _remove_folder(
+    keep: Keep | None, area: Area, found: Found, status: os.stat_result
+) -> tuple[ItemResult, str | None]:
+    if found.entry.is_empty and _is_kept(keep, found.item(status)):
+        return ItemResult.KEPT, None
+    area.remove_folder(found.generation, found.entry.folder)
+    return ItemResult.DONE, None
+
+
+def _is_kept(keep: Keep | None, item: Item) -> bool:
+    return keep is not None and (item.written_at is None or item.written_at >= keep.written_from)
+
+
+def _links(status: os.stat_result) -> str | None:
+    return "hard-link" if status.st_nlink > 1 and not stat.S_ISDIR(status.st_mode) else None
+
+
+def _tidy(area: Area, place: FilePlace, generations: list[int]) -> None:
+    for generation in generations:
+        for folder in roots_of(place):
+            area.tidy(generation, folder)
+
+
+def _head(area: Area, found: Found, length: int) -> bytes | None:
+    leaf = found.entry.leaf
+    try:
+        with area.tree(found.generation).folder(found.entry.folder) as here:
+            return b"" if leaf is None else _head_in(here, leaf, length)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def _head_in(here: int, leaf: str, length: int) -> bytes:
+    status = os.stat(leaf, dir_fd=here, follow_symlinks=False)
+    if stat.S_ISLNK(status.st_mode):
+        return os.fsencode(os.readlink(leaf, dir_fd=here))[:length]
+    if not stat.S_ISREG(status.st_mode):
+        return b""
+    # a pipe that takes the file's place this moment must not block us
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    with os.fdopen(os.open(leaf, flags, dir_fd=here), "rb") as file:
+        return file.read(length)
