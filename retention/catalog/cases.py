@@ -137,7 +137,7 @@ def add_shredded_key(session: Session, strand_id: str, key: ShreddedKey) -> None
             key_id=key.key_id,
             strand_id=strand_id,
             dataset=key.dataset,
-            epoch=key.epoch,
+            epochs=" ".join(key.epochs),
             shredded_at=key.shredded_at,
             unrecoverable_at=key.unrecoverable_at,
             entry=key.entry,
@@ -146,21 +146,18 @@ def add_shredded_key(session: Session, strand_id: str, key: ShreddedKey) -> None
     session.flush()
 
 
-def epochs_waited_for(session: Session) -> tuple[str, ...]:
-    """Epochs whose destruction would make a shredded key unrecoverable, sorted."""
-    query = select(ShreddedKeyRow.epoch).where(col(ShreddedKeyRow.unrecoverable_at).is_(None)).distinct()
-    return tuple(sorted(session.exec(query)))
+def waiting_keys(session: Session) -> tuple[ShreddedKey, ...]:
+    """Shredded keys that an old copy of the key store could still open, because an epoch of theirs exists."""
+    query = select(ShreddedKeyRow).where(col(ShreddedKeyRow.unrecoverable_at).is_(None))
+    return tuple(_key(row) for row in session.exec(query.order_by(col(ShreddedKeyRow.key_id))))
 
 
-def put_unrecoverable(session: Session, epoch: str, at: datetime, entry: int) -> int:
-    """Note that everything that `epoch` ever wrapped is gone since `at`; the number of keys that this concerned."""
-    statement = (
-        update(ShreddedKeyRow)
-        .where(col(ShreddedKeyRow.epoch) == epoch, col(ShreddedKeyRow.unrecoverable_at).is_(None))
-        .values(unrecoverable_at=at, gone_entry=entry)
-        .execution_options(synchronize_session=False)
-    )
-    return session.connection().execute(statement).rowcount
+def put_unrecoverable(session: Session, key_id: str, at: datetime, entry: int) -> None:
+    """Note that nothing can open the key any more since `at`, and which ledger entry tells the last destruction."""
+    row = session.get_one(ShreddedKeyRow, key_id)
+    row.unrecoverable_at, row.gone_entry = at, entry
+    session.add(row)
+    session.flush()
 
 
 # ------------------------------------------------------------------------------------------------- reading
@@ -278,5 +275,11 @@ def _status(copy: Copy, row: CopyRow | None) -> CopyStatus:
 
 def _key(row: ShreddedKeyRow) -> ShreddedKey:
     return ShreddedKey(
-        row.key_id, row.dataset, row.epoch, row.shredded_at, row.unrecoverable_at, row.entry, row.gone_entry
+        row.key_id,
+        row.dataset,
+        tuple(row.epochs.split()),
+        row.shredded_at,
+        row.unrecoverable_at,
+        row.entry,
+        row.gone_entry,
     )

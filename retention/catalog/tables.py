@@ -174,6 +174,7 @@ class KeyRow(SQLModel, table=True):
     dataset: str = Field(sa_column=_name())
     item: str | None = Field(default=None, sa_column=Column(LONG_TEXT, nullable=True))
     item_hash: str = Field(sa_column=_name(length=64))
+    first_epoch: str = Field(sa_column=_name())
     epoch: str = Field(sa_column=_name(index=True))
     wrapped: bytes = Field(sa_column=Column(BYTES, nullable=False))
     state: str = Field(sa_column=_name(length=32))
@@ -188,7 +189,7 @@ class ShreddedKeyRow(SQLModel, table=True):
     key_id: str = Field(sa_column=_name(key=True, length=64))
     strand_id: str = Field(sa_column=_name(index=True, length=500))
     dataset: str = Field(sa_column=_name())
-    epoch: str = Field(sa_column=_name(index=True))
+    epochs: str = Field(sa_column=Column(LONG_TEXT, nullable=False))
     shredded_at: datetime = Field(sa_column=_instant(optional=False))
     unrecoverable_at: datetime | None = Field(default=None, sa_column=_instant())
     entry: int = Field(sa_column=Column(BigInteger, nullable=False))
@@ -198,9 +199,11 @@ class ShreddedKeyRow(SQLModel, table=True):
 class EpochRow(SQLModel, table=True):
     __tablename__ = "key_epoch"
     __table_args__: ClassVar[dict[str, str]] = _EXACT
-    id: str = Field(sa_column=_name(key=True))
+    position: int | None = Field(default=None, sa_column=Column(_ROWID, primary_key=True, autoincrement=True))
+    name: str = Field(sa_column=Column(String(64), unique=True, nullable=False))
+    state: str = Field(sa_column=_name(length=32, index=True))
     created_at: datetime = Field(sa_column=_instant(optional=False))
-    retired_at: datetime | None = Field(default=None, sa_column=_instant())
+    effective_at: datetime | None = Field(default=None, sa_column=_instant())
     destroyed_at: datetime | None = Field(default=None, sa_column=_instant())
     entry: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
 

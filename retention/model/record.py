@@ -11,14 +11,15 @@ from retention.model.copy import CopyStatus
 
 @dataclass(frozen=True, slots=True)
 class ShreddedKey:
-    """A destroyed key. `unrecoverable_at` is set when the last epoch that wrapped it is destroyed; instants are aware UTC.
+    """A destroyed key; instants are aware UTC.
 
-    `entry` and `gone_entry` are the ledger entries that tell of the one and the other.
+    epochs: the epochs that wrapped it and still existed when it was destroyed, in their order. unrecoverable_at: when the
+    last of them was destroyed, None until then. `entry` and `gone_entry` are the ledger entries that tell of the one and the other.
     """
 
     key_id: str
     dataset: str
-    epoch: str
+    epochs: tuple[str, ...]
     shredded_at: datetime
     unrecoverable_at: datetime | None
     entry: int
