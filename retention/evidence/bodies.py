@@ -51,7 +51,7 @@ class Body(BaseModel):
 class CopyRef(Body):
     """Which copy of the customer's data. `subscription` is a commitment; `backup` the policy's name of a backup.
 
-    partial: only a part of the customer's dataset is meant.
+    partial: only a part of the customer's dataset is meant. number: tells copies of one role in one store apart.
     """
 
     dataset: Name
@@ -60,6 +60,7 @@ class CopyRef(Body):
     subscription: CommitmentField | None = None
     backup: Name | None = None
     partial: bool = Field(default=False, strict=True)
+    number: Annotated[int, Field(strict=True, ge=1, le=1_000)] = 1
 
 
 class StrandDates(Body):

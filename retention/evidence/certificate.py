@@ -14,6 +14,7 @@ from pydantic import Field
 
 from retention.evidence.bodies import Body, CountField, Hex
 from retention.evidence.canonical import JsonObject, decode_json, encode_json
+from retention.evidence.checkpoint import open_checkpoint
 from retention.evidence.commitments import CUSTOMER, SUBSCRIPTION, Commitments, Opening
 from retention.evidence.entries import Entry, decode_entry, entry_from_json
 from retention.evidence.errors import EvidenceError, Malformed, SignatureInvalid, WrongOrigin
@@ -108,15 +109,13 @@ def issue_certificate(statement: Statement, ledger: Ledger, commitments: Commitm
     It is verified before it is given out: CertificateInvalid when the ledger's entries do not support the statement.
     NotInLedger when a cited entry is not published; LedgerDamaged as `Ledger`.
     """
-    indices = statement.cited()
+    proven = ledger.prove(statement.cited())
     names = [(CUSTOMER, statement.customer), *((SUBSCRIPTION, name) for name in statement.subscriptions())]
     certificate = Certificate(
         statement=statement,
         openings=tuple(commitments.open(label, value) for label, value in names),
-        entries=tuple(
-            CitedEntry(decode_entry(ledger.entry(proof.index)).to_json(), proof) for proof in ledger.prove(indices)
-        ),
-        checkpoint=ledger.signed_checkpoint().decode("utf-8"),
+        entries=tuple(CitedEntry(decode_entry(each.entry).to_json(), each.proof) for each in proven),
+        checkpoint=proven[0].proof.checkpoint.decode("utf-8"),
         signature=sign_note(_signed_text(statement, ledger.key), signer).decode("utf-8"),
     )
     verify_certificate(certificate.encode(), ledger.key)
@@ -142,6 +141,10 @@ def certificate_findings(data: bytes, key: VerifierKey) -> tuple[Finding, ...]:
         return (Finding(FindingKind.MALFORMED, "certificate", str(error)),)
     findings = _signature_findings(certificate, key)
     entries: dict[int, Entry] = {}
+    try:
+        open_checkpoint(certificate.checkpoint.encode(), key)
+    except EvidenceError as error:
+        findings.append(Finding(_kind_of(error), "checkpoint", str(error)))
     for cited in certificate.entries:
         place = f"entries.{cited.proof.index}"
         try:

@@ -78,6 +78,7 @@ class CopyClaim(Body):
     subscription: Name | None = None
     backup: Name | None = None
     partial: bool = Field(default=False, strict=True)
+    number: CountField = 1
     end_state: EndState
     reason: Reason | None = None
     until: Instant | None = None
@@ -92,7 +93,8 @@ class CopyClaim(Body):
     def label(self) -> str:
         """Names the copy within the statement."""
         parts = [self.dataset, self.role.value, self.store, self.backup, self.subscription]
-        return "/".join(part for part in parts if part) + (" (part)" if self.partial else "")
+        number = f"/{self.number}" if self.number > 1 else ""
+        return "/".join(part for part in parts if part) + number + (" (part)" if self.partial else "")
 
 
 class EpochClaim(Body):

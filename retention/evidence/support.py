@@ -278,6 +278,7 @@ class _Check:
             subscription=self._subscription(claimed.subscription),
             backup=claimed.backup,
             partial=claimed.partial,
+            number=claimed.number,
         )
 
 
