@@ -11,6 +11,9 @@ from storage_adapters.s3.refusals import DENIED, NOT_OFFERED, Declined
 from storage_adapters.s3.wire import Request, Wire
 
 
+_VERSIONING_ROOTS = ("VersioningConfiguration", "GetBucketVersioningResponse")  # the second is moto's
+
+
 class Versioning(StrEnum):
     """Whether the bucket keeps what is overwritten or deleted."""
 
@@ -30,7 +33,7 @@ class Missing(StrEnum):
 
 def versioning(wire: Wire) -> Versioning:
     """The bucket's versioning status, read now. Raises NotFound for a missing bucket."""
-    return _versioning(_ask(wire, "versioning", "VersioningConfiguration"))
+    return _versioning(_ask(wire, "versioning", *_VERSIONING_ROOTS))
 
 
 def may_lock(wire: Wire) -> bool:
@@ -44,7 +47,7 @@ def may_lock(wire: Wire) -> bool:
 
 def capabilities(wire: Wire) -> Capabilities:
     """The bucket's capability sheet. What may not be read or is not offered becomes a note. Raises NotFound."""
-    versions = _ask(wire, "versioning", "VersioningConfiguration")
+    versions = _ask(wire, "versioning", *_VERSIONING_ROOTS)
     status = _versioning(versions)
     return Capabilities(
         tombstone=status is Versioning.ENABLED,
@@ -60,10 +63,10 @@ def capabilities(wire: Wire) -> Capabilities:
     )
 
 
-def _ask(wire: Wire, subresource: str, root: str) -> Document | Missing:
+def _ask(wire: Wire, subresource: str, *roots: str) -> Document | Missing:
     request = Request("GET", query=((subresource, None),))
     try:
-        return wire.ask(request, lambda answer: Document(answer.body, root))
+        return wire.ask(request, lambda answer: Document(answer.body, *roots))
     except Declined as declined:
         if declined.code in DENIED:
             return Missing.DENIED
@@ -107,11 +110,12 @@ def _lock_notes(said: Document | Missing) -> Iterator[str]:
 
 
 def _default_lock(document: Document) -> str:
-    modes, days, years = (document.all_texts(tag) for tag in ("Mode", "Days", "Years"))
-    if not modes:
+    if not (modes := document.all_texts("Mode")):
         return ""
-    period = f"{days[0]} days" if days else f"{years[0]} years" if years else "an unknown time"
-    return f", {modes[0].upper()} for {period} on every new version"
+    periods = [
+        f"{count} {unit.lower()}" for unit in ("Days", "Years") for count in document.all_texts(unit) if count != "0"
+    ]
+    return f", {modes[0].upper()} for {' '.join(periods) or 'an unknown time'} on every new version"
 
 
 def _replication_notes(said: Document | Missing) -> Iterator[str]:

@@ -149,7 +149,9 @@ class Wire:
             return read(Answer(headers, body))
         except ErrorInside as inside:
             raise self._failure(request, inside.code, headers, body) from inside
-        except (Unreadable, ValueError) as error:
+        except Unreadable as error:
+            raise _TryAgain(f"an unreadable answer ({error})", may_have_acted=True) from error
+        except ValueError as error:  # its message may hold data
             raise _TryAgain("an unreadable answer", may_have_acted=True) from error
 
     def _failure(self, request: Request, code: str, headers: Mapping[str, str], body: bytes) -> Exception:
