@@ -82,7 +82,9 @@ def _item(item: str, what: str, low: int, high: int, names: tuple[str, ...]) -> 
     if last < first:
         raise ValueError(f"the {what} `{item}` runs backwards; write the smaller one first, or two ranges with a comma")
     if step == 0 or (parts["step"] and first == last):
-        raise ValueError(f"the step in the {what} `{item}` has nothing to step through; write a range, such as `*/{step or 5}`")
+        raise ValueError(
+            f"the step in the {what} `{item}` has nothing to step through; write a range, such as `*/{step or 5}`"
+        )
     return range(first, last + 1, step)
 
 
@@ -95,4 +97,6 @@ def _number(text: str, what: str, low: int, high: int, names: tuple[str, ...]) -
 
 
 def _wrong(text: str, what: str, low: int, high: int) -> ValueError:
-    return ValueError(f"`{text}` is no {what}; write {low} to {high}, a range `a-b`, a list `a,b`, a step `*/n`, or `*`")
+    return ValueError(
+        f"`{text}` is no {what}; write {low} to {high}, a range `a-b`, a list `a,b`, a step `*/n`, or `*`"
+    )

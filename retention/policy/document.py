@@ -7,7 +7,6 @@ for editors is generated from these models, descriptions included.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -16,29 +15,36 @@ from importlib.resources import files
 from typing import Annotated, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StrictBool,
+    StrictInt,
+    WithJsonSchema,
+)
 
 from retention.model.fact import FactType
-from retention.model.period import NO_PERIOD, Period, PeriodUnit, parse_period
+from retention.model.period import Period, PeriodUnit, parse_period
 from retention.model.policy import Encryption, KeepFrom
 from retention.policy.cron import parse_cron
+from retention.policy.facts import CANCELS, STARTING
 from retention.policy.problems import did_you_mean, quoted
 from retention.policy.templates import keys_template, prefix_template, sets_template
 from retention.policy.work_calendar import calendar_names
 
 _NAME = r"^[a-z][a-z0-9-]{0,63}$"
-_PERIOD = (
-    r"^(none|[0-9]{1,6} +(hours?|days?|working days?|months?|years?)|P[0-9]{1,6}[YMWD]|PT[0-9]{1,6}H)$"
-)
+_PERIOD = r"^(none|[0-9]{1,6} +(hours?|days?|working days?|months?|years?)|P[0-9]{1,6}[YMWD]|PT[0-9]{1,6}H)$"
 _PERCENT = re.compile(r"(?P<number>[0-9]{1,3}(\.[0-9]{1,3})?) ?%")
 _T = TypeVar("_T")
 
 
 def _name(text: str) -> str:
     if re.fullmatch(_NAME, text) is None:
-        raise ValueError(
-            f"{quoted(text)} is no name; write up to 64 of a-z, 0-9 and `-`, beginning with a letter"
-        )
+        raise ValueError(f"{quoted(text)} is no name; write up to 64 of a-z, 0-9 and `-`, beginning with a letter")
     return text
 
 
@@ -50,7 +56,9 @@ def _line(text: str) -> str:
 
 def _period(value: object) -> Period:
     if not isinstance(value, str) or len(value) > 40:
-        raise ValueError(f'{quoted(value)} is no period; write "15 days", "10 working days", "6 months", "24 hours" or "none"')
+        raise ValueError(
+            f'{quoted(value)} is no period; write "15 days", "10 working days", "6 months", "24 hours" or "none"'
+        )
     return parse_period(value)
 
 
@@ -88,14 +96,13 @@ def _date(value: object) -> date:
 
 def _zone(value: object) -> ZoneInfo:
     try:
-        if not isinstance(value, str) or "/" not in value and value != "UTC":
+        if not isinstance(value, str) or ("/" not in value and value != "UTC"):
             raise ValueError
         return ZoneInfo(value)
-    except (ValueError, OSError):  # ZoneInfoNotFoundError is a KeyError, and only for well-formed names
-        pass
-    except KeyError:
-        pass
-    raise ValueError(f"{quoted(value)} is no time zone; write a name of the tz database, for example Asia/Shanghai")
+    except (ValueError, KeyError, OSError):  # malformed, not found, a folder
+        raise ValueError(
+            f"{quoted(value)} is no time zone; write a name of the tz database, for example Asia/Shanghai"
+        ) from None
 
 
 def _territory(code: str) -> str:
@@ -142,7 +149,9 @@ def _word(text: object) -> object:
     if isinstance(text, bool):
         raise ValueError(f"{quoted(str(text).lower())} is not known here; write `no`, `customer` or `object`")
     if text == "yes":
-        raise ValueError("`yes` does not say how fine the keys are; write `customer` (one key per customer) or `object`")
+        raise ValueError(
+            "`yes` does not say how fine the keys are; write `customer` (one key per customer) or `object`"
+        )
     return text
 
 
@@ -157,10 +166,12 @@ def _string(pattern: str | None = None, example: str | None = None) -> WithJsonS
 
 Name = Annotated[str, AfterValidator(_name), _string(_NAME)]
 Line = Annotated[str, AfterValidator(_line)]
-PeriodText = Annotated[Period, BeforeValidator(_period), _string(_PERIOD, "15 days")]
+PeriodText = Annotated[Period, BeforeValidator(_period), PlainSerializer(str), _string(_PERIOD, "15 days")]
 SomePeriod = Annotated[PeriodText, AfterValidator(_some_period)]
 ClockPeriod = Annotated[PeriodText, AfterValidator(_clock_period)]
-ServiceBuffer = Annotated[Period | None, BeforeValidator(_service_buffer), _string(_PERIOD.replace("none", "none|service"), "service")]
+ServiceBuffer = Annotated[
+    Period | None, BeforeValidator(_service_buffer), _string(_PERIOD.replace("none", "none|service"), "service")
+]
 Share = Annotated[float, BeforeValidator(_share), _string(r"^[0-9]{1,3}(\.[0-9]{1,3})? ?%$", "5 %")]
 DateText = Annotated[date, BeforeValidator(_date), WithJsonSchema({"type": "string", "format": "date"})]
 ZoneText = Annotated[ZoneInfo, BeforeValidator(_zone), _string(None, "Asia/Shanghai")]
@@ -171,7 +182,9 @@ PrefixTemplate = Annotated[str, AfterValidator(prefix_template), _string(r"\{cus
 KeysTemplate = Annotated[str, AfterValidator(keys_template), _string(r"\{customer\}", "features:{customer}:*")]
 SetsTemplate = Annotated[str, AfterValidator(sets_template), _string(r"\{date\}.*/$", "nightly/{date}/")]
 Names = Annotated[tuple[Name, ...], AfterValidator(_once)]
-Facts = Annotated[tuple[FactType, ...], AfterValidator(_once)]
+SomeNames = Annotated[tuple[Name, ...], Field(min_length=1), AfterValidator(_once)]
+Start = Annotated[FactType, WithJsonSchema({"type": "string", "enum": sorted(STARTING)})]
+Cancel = Annotated[FactType, WithJsonSchema({"type": "string", "enum": sorted(CANCELS)})]
 Identifier = Annotated[str, Field(min_length=1, max_length=128)]
 
 
@@ -190,7 +203,7 @@ class PolicyForm(Form):
 
     title: Line = Field(examples=["数据留存与删除策略"])
     """What people call this policy."""
-    version: Line = Field(examples=['"2026-11-01"'])
+    version: Line = Field(examples=["2026-11-01"])
     """Names this version; in quotes."""
     effective: DateText = Field(examples=["2026-11-08"])
     """The day from whose 00:00 the version counts. Facts before it keep the version they began under."""
@@ -283,11 +296,11 @@ class DatasetForm(Form):
 
     title: Line = Field(examples=["访问日志"])
     """What people call it."""
-    services: Annotated[Names, Field(min_length=1)] = Field(examples=["[model-training]"])
+    services: SomeNames = Field(examples=[["model-training"]])
     """The services that need it; it goes when the last of them has ended."""
-    personal_information: StrictBool = Field(examples=["true"])
+    personal_information: StrictBool = Field(examples=[True])
     """Whether it holds personal information."""
-    places: Locations = Field(alias="in", examples=['{store: objects, prefix: "logs/{customer}/"}'])
+    places: Locations = Field(alias="in", examples=[{"store": "objects", "prefix": "logs/{customer}/"}])
     """Where it lies: one place, or a list of places."""
     encrypted: Annotated[Encryption, BeforeValidator(_word)] = Field(examples=["customer"])
     """`customer`: one key per customer and dataset; `object`: one per object or row; `no`: stored plain."""
@@ -304,11 +317,13 @@ class RuleForm(Form):
 
     title: Line = Field(examples=["服务到期、提前终止或欠费"])
     """What people call the rule."""
-    clause: Line = Field(examples=['"6.11"'])
+    clause: Line = Field(examples=["6.11"])
     """The clause or law behind it; in quotes."""
-    when: Annotated[Facts, Field(min_length=1)] = Field(examples=["[service-expired]"])
+    when: Annotated[tuple[Start, ...], Field(min_length=1), AfterValidator(_once)] = Field(
+        examples=[["service-expired"]]
+    )
     """The facts that start a deletion."""
-    cancelled_by: Facts = ()
+    cancelled_by: Annotated[tuple[Cancel, ...], AfterValidator(_once)] = ()
     """The facts that take it back before the point of no return."""
     buffer: ServiceBuffer = Field(examples=["service"])
     """How long the data is only stored first: a period, `none`, or `service` for the buffer of the service."""
@@ -316,7 +331,7 @@ class RuleForm(Form):
     """How long the deletion can still be undone after the data was hidden."""
     complete_within: SomePeriod = Field(examples=["15 days"])
     """By when everything has to be gone, counted from the end of the buffer."""
-    datasets: Annotated[Names, Field(min_length=1)] | None = None
+    datasets: SomeNames | None = None
     """The only datasets it is for; without this key, all."""
 
 
@@ -327,11 +342,11 @@ class BackupForm(Form):
     """What people call it."""
     store: Name = Field(examples=["backups"])
     """A store of retention.toml."""
-    sets: SetsTemplate = Field(examples=['"nightly/{date}/"'])
+    sets: SetsTemplate = Field(examples=["nightly/{date}/"])
     """The folder of one set, with `{date}`, and with `{customer}` where each set is one customer's."""
-    holds: Annotated[Names, Field(min_length=1)] = Field(examples=["[training-data]"])
+    holds: SomeNames = Field(examples=[["training-data"]])
     """The datasets in it."""
-    mixed: StrictBool = Field(examples=["true"])
+    mixed: StrictBool = Field(examples=[True])
     """Whether one set holds many customers."""
     delete_after: SomePeriod = Field(examples=["30 days"])
     """Its own rotation."""
@@ -353,7 +368,7 @@ class LegalMeasure(StrEnum):
 class TransfersForm(Form):
     """What has to be there before data may leave home."""
 
-    clause: Line = Field(examples=['"6.12"'])
+    clause: Line = Field(examples=["6.12"])
     """The clause behind it; in quotes."""
     regions: dict[Name, Territory] = {}
     """In which territory each storage region lies."""
@@ -367,11 +382,11 @@ class LimitsForm(Form):
     """Above these a run stops before its first change and asks."""
 
     customers_per_run: Annotated[StrictInt, Field(ge=0, le=1_000_000)] = 50
-    """The most customers that one run may delete."""
-    share_of_customers: Annotated[Share, Field(validate_default=False)] = 0.05
-    """The largest share of all customers that one run may delete."""
+    """The most customers that one run may delete; 50 if not given."""
+    share_of_customers: Share = 0.05
+    """The largest share of all customers that one run may delete; 5 % if not given."""
     clock_jump: ClockPeriod = Period(1, PeriodUnit.HOURS)
-    """The most that the clock may have moved against the machine's ticks."""
+    """The most that the clock may have moved against the machine's ticks; 1 hour if not given."""
 
 
 class ApprovalForm(Form):
@@ -408,7 +423,7 @@ class ScheduleForm(Form):
 class Document(Form):
     """What is kept, for how long, and what happens then."""
 
-    policy: PolicyForm = Field(examples=["{title: …, version: …}"])
+    policy: PolicyForm
     """What the policy is and how its dates are counted."""
     services: Annotated[dict[Name, ServiceForm], Field(min_length=1)]
     """What customers can order, by name."""

@@ -79,8 +79,6 @@ def explain(error: ErrorDetails, form: type[BaseModel], raw: str | None = None) 
         return f"unknown key `{quoted(name)[1:-1]}`; {did_you_mean(name, _keys(form, error['loc']))}"
     if kind == "value_error":
         return str(context["error"])
-    if value is None:
-        return f"`{name}` has no value; write one, or remove the line"
     if kind in _NEEDED:
         return _wrong_kind(kind, value, raw)
     if kind in ("enum", "literal_error"):
@@ -102,19 +100,22 @@ def _wrong_kind(kind: str, value: object, raw: str | None) -> str:
 
 
 def _keys(form: type[BaseModel], loc: tuple[int | str, ...]) -> set[str]:
-    return {
-        field.alias or name
-        for found in _forms_at(form, loc[:-1])
-        for name, field in found.model_fields.items()
-    }
+    return {field.alias or name for found in _forms_at(form, loc[:-1]) for name, field in found.model_fields.items()}
 
 
 def _example(form: type[BaseModel], loc: tuple[int | str, ...]) -> str:
     for found in _forms_at(form, loc[:-1]):
         for name, field in found.model_fields.items():
             if (field.alias or name) == loc[-1] and field.examples:
-                return str(field.examples[0])
+                return _as_yaml(field.examples[0])
     return "…"
+
+
+def _as_yaml(value: object) -> str:
+    """`value` as a person would write it; JSON is YAML, and quotes are kept where the text would be read as a number."""
+    if isinstance(value, str) and not value.replace(".", "").isdigit() and "{" not in value:
+        return value
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _forms_at(form: type[BaseModel], loc: tuple[int | str, ...]) -> list[type[BaseModel]]:
@@ -122,10 +123,7 @@ def _forms_at(form: type[BaseModel], loc: tuple[int | str, ...]) -> list[type[Ba
     forms = [form]
     for part in loc:
         fields = [
-            field
-            for found in forms
-            for name, field in found.model_fields.items()
-            if (field.alias or name) == part
+            field for found in forms for name, field in found.model_fields.items() if (field.alias or name) == part
         ]
         forms = [below for field in fields for below in _forms_in(field.annotation)] or forms
     return forms

@@ -22,7 +22,6 @@ from ruamel.yaml.events import (
     Event,
     MappingEndEvent,
     MappingStartEvent,
-    NodeEvent,
     ScalarEvent,
     SequenceEndEvent,
     SequenceStartEvent,
@@ -109,7 +108,7 @@ def read_file(path: Path) -> str:
 
 
 def read_yaml(text: str, name: str) -> Source:
-    """The values of the one document in `text`. Repeated keys and tags are noted in `problems`, the first key counts.
+    """The values of the one document in `text`. Repeated keys, tags and keys without a value are noted in `problems`.
 
     Raises InputError where `text` is no YAML, is nested or multiplied beyond all use, or has forbidden characters.
     """
@@ -183,17 +182,19 @@ class _Reader:
             raise self._stop(f"nested deeper than {_MOST_DEPTH} levels; nothing in this file needs that")
         if isinstance(event, AliasEvent):
             return self._alias(event)
-        if isinstance(event, NodeEvent) and getattr(event, "tag", None) is not None:
-            self._note(f"the tag {quoted(event.tag).strip(chr(34))} has no meaning here; write the value without it")
-        nodes_before, anchor = self.nodes, event.anchor if isinstance(event, NodeEvent) else None
+        if not isinstance(event, ScalarEvent | MappingStartEvent | SequenceStartEvent):
+            raise self._stop("this is no YAML; check the indentation here")
+        if event.tag is not None:
+            self._note(f"the tag {quoted(event.tag)[1:-1]} has no meaning here; write the value without it")
+        nodes_before = self.nodes
         if isinstance(event, MappingStartEvent):
             value: Value = self._mapping(place)
         elif isinstance(event, SequenceStartEvent):
             value = self._sequence(place)
         else:
             value = self._scalar(event, place)
-        if anchor:
-            self.anchors[anchor] = (value, self.nodes - nodes_before + 1)
+        if event.anchor:
+            self.anchors[event.anchor] = (value, self.nodes - nodes_before + 1)
         return value
 
     def _count(self, nodes: int) -> None:
@@ -230,15 +231,17 @@ class _Reader:
             values[key] = self._node(self._next(), (*place, key))
         return values
 
-    def _scalar(self, event: Event, place: Place) -> Value:
-        assert isinstance(event, ScalarEvent)
-        text = event.value
+    def _scalar(self, event: ScalarEvent, place: Place) -> Value:
+        text: str = event.value
         if _FORBIDDEN.search(text):
             self._note("an escape in this text stands for a character that cannot be read; remove it")
         if event.style is not None:
             return text
         value = _resolve(text)
-        if value is not None and not isinstance(value, str):
+        if value is None and place:
+            what = f"`{quoted(place[-1])[1:-1]}`" if isinstance(place[-1], str) else "the entry"
+            self._note(f"{what} has no value; write one, or remove the line")
+        elif not isinstance(value, str):
             self.source.raw[place] = text
         return value
 

@@ -39,7 +39,9 @@ def keys_template(text: str) -> str:
     _refuse_without_customer(text)
     _refuse_subscription_first(text)
     if "*" in text.partition("{customer}")[0]:
-        raise ValueError("a `*` before `{customer}` reaches other customers' keys; begin with fixed text, then `{customer}`")
+        raise ValueError(
+            "a `*` before `{customer}` reaches other customers' keys; begin with fixed text, then `{customer}`"
+        )
     for found in _PLACEHOLDER.finditer(text):
         following = text[found.end() : found.end() + 1]
         if following and following not in _DELIMITERS:
@@ -86,7 +88,9 @@ def _tails_agree(one: str, other: str) -> bool:
 
 def _refuse_by_length(text: str) -> None:
     if len(text) > _LONGEST or not text.isprintable():
-        raise ValueError(f"is longer than {_LONGEST} characters, or has characters that no name has; write a plain name")
+        raise ValueError(
+            f"is longer than {_LONGEST} characters, or has characters that no name has; write a plain name"
+        )
 
 
 def _refuse_what_no_folder_has(text: str) -> None:
@@ -94,7 +98,9 @@ def _refuse_what_no_folder_has(text: str) -> None:
     if not text.endswith("/"):
         raise ValueError("does not end with `/`, so it would reach neighbours whose name begins alike; end it with `/`")
     if any(segment in ("", ".", "..") for segment in text.removesuffix("/").split("/")):
-        raise ValueError("has an empty, `.` or `..` part; write folder names with one `/` between them, and none before")
+        raise ValueError(
+            "has an empty, `.` or `..` part; write folder names with one `/` between them, and none before"
+        )
     if "*" in text:
         raise ValueError("a `*` has no meaning in a prefix; it reaches everything below it anyway, so leave it out")
 
@@ -110,7 +116,9 @@ def _refuse_unknown_placeholders(text: str, known: tuple[str, ...]) -> None:
 
 def _refuse_without_customer(text: str) -> None:
     if "{customer}" not in text:
-        raise ValueError("has no `{customer}`, so it would be everybody's data; put `{customer}/` or `{customer}:` in it")
+        raise ValueError(
+            "has no `{customer}`, so it would be everybody's data; put `{customer}/` or `{customer}:` in it"
+        )
 
 
 def _refuse_open_ends(text: str, placeholders: tuple[str, ...]) -> None:

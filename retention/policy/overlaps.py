@@ -1,0 +1,64 @@
+"""Places that meet: two datasets of which one would be deleted with the other."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import combinations
+
+from retention.policy.checks import Reading
+from retention.policy.problems import Problem, quoted
+from retention.policy.source import Place
+from retention.policy.templates import keys_may_overlap, may_overlap
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """One name in one store, who claims it and where that stands."""
+
+    owner: str
+    loc: Place
+    name: str
+
+
+Meets = Callable[[str, str], bool]
+
+
+def places_are_apart(reading: Reading) -> Iterator[Problem]:
+    """Two owners (datasets, backups) never claim places of one store that could be the same for some names.
+
+    Within one dataset places may meet: they go together.
+    """
+    for kind, meets in (("prefix", may_overlap), ("keys", keys_may_overlap), ("tables", _same_table)):
+        by_store: dict[str, list[_Claim]] = defaultdict(list)
+        for store, claim in _claims(reading, kind):
+            by_store[store].append(claim)
+        for store, claims in by_store.items():
+            yield from _meetings(reading, store, claims, meets)
+
+
+def _meetings(reading: Reading, store: str, claims: list[_Claim], meets: Meets) -> Iterator[Problem]:
+    for first, second in combinations(claims, 2):
+        if first.owner != second.owner and meets(first.name, second.name):
+            message = (
+                f"could be the same place in {store} as {quoted(first.name)} of {first.owner}, and one would be deleted "
+                "with the other; give each a place of its own"
+            )
+            yield reading.source.problem(second.loc, message)
+
+
+def _claims(reading: Reading, kind: str) -> Iterator[tuple[str, _Claim]]:
+    for loc, dataset, location in reading.locations():
+        if kind == "tables":
+            for table in location.tables or {}:
+                yield location.store, _Claim(dataset, (*loc, "tables", table), table)
+        elif (name := getattr(location, kind)) is not None:
+            yield location.store, _Claim(dataset, (*loc, kind), name)
+    if kind == "prefix":
+        for name, backup in reading.document.backups.items():
+            yield backup.store, _Claim(f"the backup {name}", ("backups", name, "sets"), backup.sets)
+
+
+def _same_table(first: str, second: str) -> bool:
+    return first.casefold() == second.casefold()
