@@ -5,19 +5,15 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
-from itertools import groupby, islice
+from itertools import islice
 from pathlib import Path
 
 from storage_adapters.contract import (
     PAGE_SIZE,
     Batch,
     Capabilities,
-    Item,
-    ItemOutcome,
-    ItemResult,
     Keep,
     Objects,
     Page,
@@ -26,6 +22,16 @@ from storage_adapters.contract import (
 )
 from storage_adapters.errors import NotFound, OutcomeUnknown, Refused, StoreError, Unavailable
 from storage_adapters.files.area import LIVE, Area, FilePlace, roots_of
+from storage_adapters.files.changes import (
+    HIDE,
+    SHOW,
+    Change,
+    changed_files,
+    changed_folders,
+    code_of,
+    erasing,
+    is_refusal,
+)
 from storage_adapters.files.names import BadName, Found, found_of
 from storage_adapters.files.second_look import second_look
 
@@ -36,17 +42,9 @@ _NOTES = (
     "The time of writing is the file's modification time, which its owner can set.",
     "Hidden files lie in the root under .retention-tombstones, which no other user may enter; a reader who runs as the "
     "same user, or as root, can.",
-    "A folder that was hidden comes back with its mode, owner and attributes, but not with its modification time.",
+    "A folder that was hidden comes back with its mode, owner and attributes, but not with its modification time; "
+    "where this service's user cannot set them, what lies in it is not hidden.",
 )
-
-_REFUSALS = frozenset({
-    errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY, errno.ELOOP, errno.EXDEV, errno.EEXIST, errno.ENOTEMPTY,
-    errno.EISDIR, errno.ENOSPC, errno.EDQUOT, errno.EMLINK, errno.ETXTBSY, errno.ENOTSUP,
-})  # fmt: skip
-"""What the system will say again, and after which nothing has happened."""
-
-Act = Callable[[Area, int, Found, os.stat_result], tuple[ItemResult, str | None]]
-ActOnFolder = Callable[[Area, Found, os.stat_result], tuple[ItemResult, str | None]]
 
 
 class FileStore:
@@ -95,7 +93,7 @@ class FileStore:
         wanted = self._checked(place)
         with self._area() as area:
             listed = list(area.found(wanted, [LIVE]))
-            yield from self._changed(area, listed, _hide, _hide_folder)
+            yield from self._changed(area, listed, HIDE)
 
     def bring_back(self, place: Place) -> Iterator[Batch]:
         """What is hidden is moved back to its name, the newest first; `REFUSED` where something new stands."""
@@ -103,7 +101,7 @@ class FileStore:
         with self._area() as area:
             generations = area.generations()
             listed = list(area.found(wanted, reversed(generations)))
-            yield from self._changed(area, listed, _show, _show_folder)
+            yield from self._changed(area, listed, SHOW)
             _tidy(area, wanted, generations)
 
     def erase(self, place: Place, keep: Keep | None = None) -> Iterator[Batch]:
@@ -112,7 +110,7 @@ class FileStore:
         with self._area() as area:
             generations = area.generations()
             listed = list(area.found(wanted, (LIVE, *generations)))
-            yield from self._changed(area, listed, partial(_unlink, keep), partial(_remove_folder, keep))
+            yield from self._changed(area, listed, erasing(keep))
             _tidy(area, wanted, generations)
 
     def heads(self, names: Sequence[str], length: int) -> Iterator[tuple[str, bytes | None]]:
@@ -158,31 +156,31 @@ class FileStore:
     def _translated(self, error: OSError) -> StoreError:
         if error.errno == errno.ELOOP:
             return Refused(self._name, "a folder on the way is a link")
-        kind = Refused if error.errno in _REFUSALS else Unavailable
-        return kind(self._name, f"the file system says {_code(error)}")
+        kind = Refused if is_refusal(error) else Unavailable
+        return kind(self._name, f"the file system says {code_of(error)}")
 
     # ------------------------------------------------------------------------------ batches
 
-    def _changed(self, area: Area, listed: list[Found], act: Act, act_on_folder: ActOnFolder) -> Iterator[Batch]:
+    def _changed(self, area: Area, listed: list[Found], change: Change) -> Iterator[Batch]:
         """Files by pages first, then folders, the deepest first; each batch durable when it is yielded."""
         for page in _pages(found for found in listed if found.entry.leaf is not None):
-            outcomes = tuple(_acted_on(area, page, act))
+            outcomes = tuple(changed_files(area, page, change))
             self._sync(area)
             yield outcomes
         for page in _pages(found for found in reversed(listed) if found.entry.leaf is None):
-            told = tuple(outcome for found in page if (outcome := _folder_outcome(area, found, act_on_folder)))
+            outcomes = tuple(changed_folders(area, page, change))
             self._sync(area)
-            if told:
-                yield told
+            if outcomes:
+                yield outcomes
 
     def _sync(self, area: Area) -> None:
         try:
             area.sync()
         except OSError as error:
-            raise OutcomeUnknown(self._name, f"durability: the file system says {_code(error)}") from error
+            raise OutcomeUnknown(self._name, f"durability: the file system says {code_of(error)}") from error
 
 
-# ---------------------------------------------------------------------------------------------- pages and outcomes
+# ---------------------------------------------------------------------------------------------- pages, heads
 
 
 def _pages(found: Iterable[Found]) -> Iterator[list[Found]]:
@@ -200,117 +198,6 @@ def _items(area: Area, found: Iterable[Found]) -> Iterator[Page]:
 
 def _is_item(found: Found) -> bool:
     return found.entry.leaf is not None or found.entry.is_empty
-
-
-def _acted_on(area: Area, page: list[Found], act: Act) -> Iterator[ItemOutcome]:
-    for (generation, folder), group in groupby(page, key=lambda one: (one.generation, one.entry.folder)):
-        members = list(group)
-        try:
-            opened = area.tree(generation).folder(folder)
-            with opened as here:
-                for found in members:
-                    yield _outcome(area, here, found, act)
-        except OSError as error:
-            # nothing raises inside but the opening of the folder, before the first outcome
-            yield from (ItemOutcome(found.item(), *_result_of(error)) for found in members)
-
-
-def _outcome(area: Area, here: int, found: Found, act: Act) -> ItemOutcome:
-    item = found.item()
-    try:
-        status = os.stat(found.entry.leaf or "", dir_fd=here, follow_symlinks=False)
-        item = found.item(status)
-        return ItemOutcome(item, *act(area, here, found, status))
-    except OSError as error:
-        return ItemOutcome(item, *_result_of(error))
-
-
-def _folder_outcome(area: Area, found: Found, act: ActOnFolder) -> ItemOutcome | None:
-    """What became of a folder; None for one that was not empty at first, which is no item of its own.
-
-    One of those that cannot be removed now is an empty folder to the next survey, or has new entries that it lists.
-    """
-    item = found.item()
-    try:
-        with area.tree(found.generation).folder(found.entry.folder) as here:
-            status = os.fstat(here)
-        item = found.item(status)
-        result = act(area, found, status)
-    except OSError as error:
-        result = _result_of(error)
-    return ItemOutcome(item, *result) if found.entry.is_empty else None
-
-
-def _result_of(error: OSError) -> tuple[ItemResult, str | None]:
-    if error.errno in (errno.ENOENT, errno.ENOTDIR):
-        return ItemResult.ABSENT, None
-    return (ItemResult.REFUSED if error.errno in _REFUSALS else ItemResult.UNKNOWN), _code(error)
-
-
-def _code(error: OSError) -> str:
-    return errno.errorcode.get(error.errno or 0, "an unknown error")
-
-
-# ---------------------------------------------------------------------------------------------- one entry
-
-
-def _hide(area: Area, here: int, found: Found, status: os.stat_result) -> tuple[ItemResult, str | None]:
-    area.hide(here, found)
-    return ItemResult.DONE, _links(status)
-
-
-def _show(area: Area, here: int, found: Found, status: os.stat_result) -> tuple[ItemResult, str | None]:
-    try:
-        area.show(here, found)
-    except (FileExistsError, NotADirectoryError):
-        return ItemResult.REFUSED, "something new stands"
-    return ItemResult.DONE, _links(status)
-
-
-def _unlink(
-    keep: Keep | None, area: Area, here: int, found: Found, status: os.stat_result
-) -> tuple[ItemResult, str | None]:
-    if _is_kept(keep, found.item(status)):
-        return ItemResult.KEPT, None
-    os.unlink(found.entry.leaf or "", dir_fd=here)
-    area.touched.add((found.generation, found.entry.folder))
-    return ItemResult.DONE, _links(status)
-
-
-def _hide_folder(area: Area, found: Found, status: os.stat_result) -> tuple[ItemResult, str | None]:
-    if found.entry.is_empty:
-        area.hide_folder(found.entry.folder)
-    else:
-        area.remove_folder(LIVE, found.entry.folder)  # its likeness was made when its files were hidden
-    return ItemResult.DONE, None
-
-
-def _show_folder(area: Area, found: Found, status: os.stat_result) -> tuple[ItemResult, str | None]:
-    if not found.entry.is_empty:
-        area.remove_folder(found.generation, found.entry.folder)
-        return ItemResult.DONE, None
-    try:
-        area.show_folder(found.generation, found.entry.folder)
-    except NotADirectoryError:
-        return ItemResult.REFUSED, "something new stands"
-    return ItemResult.DONE, None
-
-
-def _remove_folder(
-    keep: Keep | None, area: Area, found: Found, status: os.stat_result
-) -> tuple[ItemResult, str | None]:
-    if found.entry.is_empty and _is_kept(keep, found.item(status)):
-        return ItemResult.KEPT, None
-    area.remove_folder(found.generation, found.entry.folder)
-    return ItemResult.DONE, None
-
-
-def _is_kept(keep: Keep | None, item: Item) -> bool:
-    return keep is not None and (item.written_at is None or item.written_at >= keep.written_from)
-
-
-def _links(status: os.stat_result) -> str | None:
-    return "hard-link" if status.st_nlink > 1 and not stat.S_ISDIR(status.st_mode) else None
 
 
 def _tidy(area: Area, place: FilePlace, generations: list[int]) -> None:
