@@ -10,7 +10,7 @@ READY := $(VENV)/.ready
 ifeq ($(origin PYTHON),undefined)
 PYTHON := $(shell for each in python3 python3.13 python3.12 python3.11; do \
 	"$$each" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$each" && break; done)
-else ifneq ($(shell { "$(PYTHON)" -V; } 2>&1),$(shell { $(BIN)/python -V; } 2>&1))
+else ifneq ($(shell "$(PYTHON)" -V 2>/dev/null),$(shell $(BIN)/python -V 2>/dev/null))
 .PHONY: $(READY)  # `make test PYTHON=python3.13` where another Python was set up: set up again
 endif
 
