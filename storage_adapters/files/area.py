@@ -95,6 +95,10 @@ class Area:
         except FileNotFoundError:
             os.stat(leaf, dir_fd=here, follow_symlinks=False)  # raises where it is the entry that is gone
             return False
+        except OSError:
+            if destination != LIVE:
+                self.tidy(destination, folder)  # an empty folder made for it would be found as hidden
+            raise
         self.touched |= {(source, folder), (destination, folder)}
         return True
 
