@@ -124,6 +124,7 @@ def put_copy(session: Session, strand_id: str, status: CopyStatus, entry: int | 
     row.end_state = str(status.end_state) if status.end_state else None
     row.reason, row.until = status.reason, status.until
     row.seen_count, row.seen_bytes, row.gone_count = status.seen_count, status.seen_bytes, status.gone_count
+    row.sealed_count, row.sealable_count = status.sealed_count, status.sealable_count
     row.verified_at, row.empty_looks = status.verified_at, status.empty_looks
     row.entry = entry if entry is not None else row.entry
     session.add(row)
@@ -267,6 +268,8 @@ def _status(copy: Copy, row: CopyRow | None) -> CopyStatus:
         row.seen_count,
         row.seen_bytes,
         row.gone_count,
+        row.sealed_count,
+        row.sealable_count,
         row.empty_looks,
         row.verified_at,
         row.entry,

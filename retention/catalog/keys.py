@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import update
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from retention.catalog.database import Catalog
@@ -34,8 +35,11 @@ class CatalogKeyStore:
             return _key(row) if row else None
 
     def add(self, key: WrappedKey) -> WrappedKey | None:
-        with self._catalog.transaction() as session:
-            return add_key(session, key)
+        try:
+            with self._catalog.transaction() as session:
+                return add_key(session, key)
+        except IntegrityError:  # another process added the scope's key at the same moment: it was there first
+            return self.find(key.scope)
 
     def epochs(self) -> Sequence[Epoch]:
         with self._catalog.reading() as session:
@@ -156,15 +160,17 @@ def all_keys(session: Session, customer: str | None = None) -> tuple[WrappedKey,
     return tuple(_key(row) for row in session.exec(query))
 
 
-def put_key_state(session: Session, customer: str, dataset: str, state: KeyState) -> int:
-    """The dataset's own key and all its items' keys are in this state; how many there are. Repeating changes nothing."""
-    statement = (
-        update(KeyRow)
-        .where(col(KeyRow.customer) == customer, col(KeyRow.dataset) == dataset)
-        .values(state=str(state))
-        .execution_options(synchronize_session=False)
-    )
-    return session.connection().execute(statement).rowcount
+def put_key_states(session: Session, key_ids: Sequence[str], state: KeyState) -> None:
+    """These keys are in this state. Repeating changes nothing; an id that is not there is passed over."""
+    for start in range(0, len(key_ids), PAGE_SIZE):
+        statement = (
+            update(KeyRow)
+            .where(col(KeyRow.key_id).in_(key_ids[start : start + PAGE_SIZE]))
+            .values(state=str(state))
+            .execution_options(synchronize_session=False)
+        )
+        session.connection().execute(statement)
+    session.expire_all()
 
 
 def remove_keys(session: Session, keys: Sequence[WrappedKey]) -> None:

@@ -125,6 +125,8 @@ class CopyRow(SQLModel, table=True):
     seen_count: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
     seen_bytes: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
     gone_count: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
+    sealed_count: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
+    sealable_count: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
     empty_looks: int = 0
     verified_at: datetime | None = Field(default=None, sa_column=_instant())
     entry: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))

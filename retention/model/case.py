@@ -27,13 +27,23 @@ class StrandState(StrEnum):
     BROUGHT_BACK = "brought-back"
 
 
+class CountedBy(StrEnum):
+    """Who set the length of a period: the rule, the service's buffer, an agreement with the customer, or a law."""
+
+    RULE = "rule"
+    SERVICE = "service"
+    AGREEMENT = "agreement"
+    LAW = "law"
+
+
 @dataclass(frozen=True, slots=True)
 class Count:
     """How a date was counted, so that it can be explained.
 
     from_at: the instant it was counted from (aware UTC). period: how long. basis: which words of the policy,
-    agreement or law said so. last_day: the last day of the period in the policy's zone (None for hours and "none").
-    moved_from: the day it would have been, where a day off moved it. at: the resulting instant, aware UTC.
+    agreement or law said so, and `by` what kind of words those are. last_day: the last day of the period in the
+    policy's zone (None for hours and "none"). moved_from: the day it would have been, where a day off moved it.
+    at: the resulting instant, aware UTC; from it on the period is over.
     """
 
     from_at: datetime
@@ -42,6 +52,7 @@ class Count:
     at: datetime
     last_day: date | None = None
     moved_from: date | None = None
+    by: CountedBy = CountedBy.RULE
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,8 @@ class Copy:
 class CopyStatus:
     """What is known of a copy of a case. Counts are items, sizes bytes; `until` is aware UTC.
 
-    seen_count: the most items ever seen there before anything was removed. empty_looks: in how many runs nothing was
+    seen_count: the most items ever seen there before anything was removed. sealed_count: of the
+    `sealable_count` items with content that were looked into, how many were sealed under the customer's keys. empty_looks: in how many runs nothing was
     found where something had been seen. entry: the ledger entry that tells the end state.
     """
 
@@ -78,6 +79,8 @@ class CopyStatus:
     seen_count: int = 0
     seen_bytes: int = 0
     gone_count: int = 0
+    sealed_count: int = 0
+    sealable_count: int = 0
     empty_looks: int = 0
     verified_at: datetime | None = None
     entry: int | None = None

@@ -1,0 +1,82 @@
+"""What a running service is made of. `retention.wiring` puts it together; workflows only use it."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlmodel import Session
+
+from retention.catalog import policies
+from retention.catalog.database import Catalog
+from retention.catalog.keys import CatalogKeyStore
+from retention.clock import Clock
+from retention.errors import InputError
+from retention.keys.keyring import Keyring
+from retention.keys.provider import KeyProvider
+from retention.model.policy import Policy
+from retention.policy.text import policy_from_canonical
+from retention.workflows.journal import Journal
+from storage_adapters.contract import Store
+
+
+@dataclass(slots=True)
+class PolicyShelf:
+    """Every adopted policy version. Documents are parsed once, by content."""
+
+    _parsed: dict[str, Policy] = field(default_factory=dict)
+
+    def versions(self, session: Session) -> tuple[Policy, ...]:
+        """All adopted versions, oldest adoption first; empty before the first one."""
+        found = []
+        for document in policies.documents(session):
+            if document not in self._parsed:
+                self._parsed[document] = policy_from_canonical(document)
+            found.append(self._parsed[document])
+        return tuple(found)
+
+    def in_force(self, session: Session, now: datetime) -> Policy:
+        """The version in force at `now`: the latest that is effective, else the first. InputError where there is none."""
+        versions = self.versions(session)
+        if not versions:
+            raise InputError("no policy has been adopted yet; run `retention check` and then `retention run --once`")
+        effective = [version for version in versions if version.effective_at <= now]
+        return max(effective, key=lambda version: version.effective_at) if effective else versions[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """The open parts of one service.
+
+    clock: legal time, which a demo may run fast. wall: the machine's own clock, for leases. roll_every: how old an epoch
+    key gets. lease_term: how long a silent daemon keeps others from acting.
+    """
+
+    catalog: Catalog
+    journal: Journal
+    stores: Mapping[str, Store]
+    provider: KeyProvider
+    key_store: CatalogKeyStore
+    keyring: Keyring
+    clock: Clock
+    wall: Clock
+    shelf: PolicyShelf = field(default_factory=PolicyShelf)
+    roll_every: timedelta = timedelta(days=1)
+    lease_term: timedelta = timedelta(seconds=15)
+    holder: str = field(default_factory=lambda: f"{socket.gethostname()}/{os.getpid()}")
+
+    def store(self, name: str) -> Store:
+        """The configured store. Raises InputError where retention.toml has none of this name."""
+        try:
+            return self.stores[name]
+        except KeyError:
+            raise InputError(f"store {name!r} is in no [stores.{name}] section of retention.toml") from None
+
+    def close(self) -> None:
+        """Release every connection. A second call does nothing."""
+        for store in self.stores.values():
+            store.close()
+        self.catalog.close()

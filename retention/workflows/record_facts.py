@@ -1,0 +1,271 @@
+"""Take in facts: keep each one once, and bring the customer's cases to what all facts now amount to.
+
+Facts, holds, cases and their evidence change in one transaction per call, under the customers' locks: whoever passes a
+point of no return has either seen the fact or comes before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlmodel import Session
+
+from retention.catalog import cases as case_rows
+from retention.catalog import facts as fact_rows
+from retention.errors import InputError
+from retention.evidence.canonical import JsonValue
+from retention.evidence.entries import Entry, EntryType
+from retention.lifecycle.cases import Derived, History, derive
+from retention.lifecycle.places import unplaceable_locations
+from retention.lifecycle.states import REVOCABLE, StrandEvent, next_state
+from retention.model.case import Case, Strand, StrandState
+from retention.model.fact import Fact, FactKey, FactType
+from retention.model.policy import Policy
+from retention.model.record import CaseRecord, StrandRecord
+from retention.workflows.case_evidence import case_dates
+from retention.workflows.deployment import Deployment
+from retention.workflows.journal import Journal
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """A fact and where it stands in the input, such as `facts.jsonl:12`."""
+
+    place: str
+    fact: Fact
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What became of the facts. `warnings` name facts that were kept and need somebody's eye."""
+
+    new_count: int
+    repeated_count: int
+    opened: tuple[str, ...]
+    brought_back: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def find_problems(deployment: Deployment, facts: Sequence[Numbered]) -> dict[str, str]:
+    """Why facts cannot be taken in, by place; empty where all can.
+
+    Wrong are: an unknown service or dataset, a name that could reach another customer's data, another fact under an id that
+    was used before, a time further in the future than the policy's clock-jump limit.
+    """
+    problems: dict[str, str] = {}
+    now = deployment.clock.now()
+    with deployment.catalog.reading() as session:
+        policy = deployment.shelf.in_force(session, now)
+        seen: dict[FactKey, str] = {}
+        for item in facts:
+            digest = fact_rows.digest_of(item.fact)
+            known = seen.setdefault(item.fact.key, fact_rows.find_digest(session, item.fact.key) or digest)
+            problem = _problem(item.fact, policy, now)
+            if problem is None and known != digest:
+                problem = f"the id {item.fact.key.id!r} of this source names another fact already; facts never change"
+            if problem is not None:
+                problems[item.place] = problem
+    return problems
+
+
+def _problem(fact: Fact, policy: Policy, now: datetime) -> str | None:
+    if fact.at > now + tolerance(policy):
+        return f"time {fact.at.isoformat()} lies in the future; a fact is something that happened"
+    if fact.service is not None and fact.service not in policy.services:
+        return f"service {fact.service!r} is not in the policy; it has {', '.join(sorted(policy.services))}"
+    dataset = fact.part.dataset if fact.part else fact.hold.dataset if fact.hold else None
+    if dataset is not None and dataset not in policy.datasets:
+        return f"dataset {dataset!r} is not in the policy; it has {', '.join(sorted(policy.datasets))}"
+    unplaceable = unplaceable_locations(policy, fact.customer)
+    return f"the customer's name cannot be used: {unplaceable[0]}" if unplaceable else None
+
+
+def tolerance(policy: Policy) -> timedelta:
+    """How far clocks may differ before it means something: the policy's clock-jump limit."""
+    return timedelta(hours=policy.limits.clock_jump.amount)  # the policy file allows hours only
+
+
+def record_facts(deployment: Deployment, facts: Sequence[Numbered]) -> Recorded:
+    """The facts are durable, each once, and every case, hold and date follows from them. A repeat changes nothing.
+
+    All are taken in or none is: raises InputError naming every wrong one with its place.
+    """
+    problems = find_problems(deployment, facts)
+    if problems:
+        raise InputError([f"{place}: {problem}" for place, problem in problems.items()])
+    now = deployment.clock.now()
+    by_customer: dict[str, list[Fact]] = {}
+    for item in facts:
+        by_customer.setdefault(item.fact.customer, []).append(item.fact)
+    tally = _Tally()
+    with deployment.catalog.transaction() as session:
+        versions = deployment.shelf.versions(session)
+        for customer in sorted(by_customer):  # one order of locks for everybody
+            _record_customer(deployment.journal, session, customer, by_customer[customer], versions, now, tally)
+    deployment.journal.publish()
+    return tally.result()
+
+
+class _Tally:
+    def __init__(self) -> None:
+        self.new_count = self.repeated_count = 0
+        self.opened: list[str] = []
+        self.brought_back: list[str] = []
+        self.warnings: list[str] = []
+
+    def result(self) -> Recorded:
+        return Recorded(
+            self.new_count,
+            self.repeated_count,
+            tuple(self.opened),
+            tuple(self.brought_back),
+            tuple(dict.fromkeys(self.warnings)),
+        )
+
+
+def _record_customer(
+    journal: Journal,
+    session: Session,
+    customer: str,
+    facts: Sequence[Fact],
+    versions: Sequence[Policy],
+    now: datetime,
+    tally: _Tally,
+) -> None:
+    fact_rows.lock_customer(session, customer, now)
+    entries: list[Entry] = []
+    for fact in facts:
+        if fact_rows.find_digest(session, fact.key) is not None:
+            tally.repeated_count += 1
+            continue
+        fact_rows.add_fact(session, fact)
+        tally.new_count += 1
+        entries.append(_fact_entry(journal, fact, now))
+    if entries:
+        entries += reconcile(journal, session, customer, versions, now, tally)
+        journal.write(session, *entries)
+
+
+def reconcile(
+    journal: Journal,
+    session: Session,
+    customer: str,
+    versions: Sequence[Policy],
+    now: datetime,
+    tally: _Tally | None = None,
+) -> list[Entry]:
+    """The customer's stored cases, holds and flags are what all their facts amount to; the entries that tell it.
+
+    The caller holds the customer's lock. What is past its point of no return stays as it is.
+    """
+    tally = tally or _Tally()
+    existing = case_rows.cases(session, customer=customer)
+    derived = derive(fact_rows.facts_of(session, customer), versions, _history(existing))
+    known_flags = set(fact_rows.flags(session, customer))
+    fact_rows.put_derived(
+        session,
+        customer,
+        derived.holds,
+        [(key.service, key.id) for key in derived.live],
+        [(flag.fact, flag.what) for flag in derived.flags],
+    )
+    entries = _flag_entries(journal, customer, derived, dict(known_flags), now, tally)
+    records = {record.strand.id: record for case in existing for record in case.strands}
+    for case in derived.cases:
+        entries += _put_case(journal, session, case, records, now, tally)
+    wanted = {strand.id for case in derived.cases for strand in case.strands}
+    by_id = {case.id: case for case in derived.cases}
+    for record in records.values():
+        if record.strand.id not in wanted and record.state in REVOCABLE:
+            entries.append(_bring_back(journal, session, record, by_id.get(record.strand.case), now))
+            tally.brought_back.append(record.strand.id)
+    return entries
+
+
+def _history(existing: Sequence[CaseRecord]) -> History:
+    passed = {r.strand.id: r.passed_at for case in existing for r in case.strands if r.passed_at is not None}
+    passed_facts: dict[FactKey, datetime] = {}
+    for case in existing:
+        instants = [r.passed_at for r in case.strands if r.passed_at is not None]
+        if instants:
+            passed_facts[case.case.starting_fact] = min(instants)
+    return History({case.case.starting_fact: case.case.policy_hash for case in existing}, passed, passed_facts)
+
+
+def _put_case(
+    journal: Journal,
+    session: Session,
+    case: Case,
+    records: dict[str, StrandRecord],
+    now: datetime,
+    tally: _Tally,
+) -> list[Entry]:
+    is_new = case_rows.put_case(session, case, now)
+    changed = False
+    for strand in case.strands:
+        record = records.get(strand.id)
+        if record is None:
+            case_rows.add_strand(session, case.customer, strand)
+            changed = True
+        elif record.state is StrandState.BROUGHT_BACK:
+            _start_again(session, record, strand, now)
+            changed = True
+        elif record.strand != strand:
+            case_rows.redefine_strand(session, record, strand)
+            changed = True
+    if is_new:
+        tally.opened.append(case.id)
+    if not (is_new or changed):
+        return []
+    kind = EntryType.CASE_OPENED if is_new else EntryType.CASE_CHANGED
+    return [Entry(kind, now, case_dates(journal, case).to_json(), case=case.id, policy=case.policy_hash)]
+
+
+def _start_again(session: Session, record: StrandRecord, strand: Strand, now: datetime) -> None:
+    state = next_state(record.state, StrandEvent.STARTED_AGAIN)
+    case_rows.move_strand(session, record, state, now, clear=("restricted_at", "tombstoned_at", "settled_at"))
+    case_rows.redefine_strand(session, case_rows.strand(session, record.strand.id), strand)
+
+
+def _bring_back(journal: Journal, session: Session, record: StrandRecord, case: Case | None, now: datetime) -> Entry:
+    case_rows.move_strand(session, record, next_state(record.state, StrandEvent.CANCELLED), now)
+    body: dict[str, JsonValue] = {
+        "customer": journal.customer(record.customer),
+        "dataset": record.strand.dataset,
+        "event": str(StrandEvent.CANCELLED),
+    }
+    if case is not None and case.cancelled_by is not None:
+        body["fact"] = journal.commitments.of("fact", str(case.cancelled_by))
+    return Entry(EntryType.CASE_CHANGED, now, body, case=record.strand.case, policy=case.policy_hash if case else None)
+
+
+def _fact_entry(journal: Journal, fact: Fact, now: datetime) -> Entry:
+    kinds = {FactType.HOLD_PLACED: EntryType.HOLD_PLACED, FactType.HOLD_RELEASED: EntryType.HOLD_RELEASED}
+    body: dict[str, JsonValue] = {
+        "customer": journal.customer(fact.customer),
+        "fact": journal.commitments.of("fact", str(fact.key)),
+        "type": str(fact.type),
+        "happened_at": fact.at.isoformat().replace("+00:00", "Z"),
+        "content": journal.commitments.of("content", fact_rows.digest_of(fact)),
+    }
+    if fact.service is not None:
+        body["service"] = fact.service
+    return Entry(kinds.get(fact.type, EntryType.FACT_RECORDED), now, body)
+
+
+def _flag_entries(
+    journal: Journal, customer: str, derived: Derived, known: dict[FactKey, str], now: datetime, tally: _Tally
+) -> list[Entry]:
+    entries = []
+    for flag in derived.flags:
+        if flag.what in known.get(flag.fact, ""):
+            continue
+        tally.warnings.append(f"{flag.fact}: {flag.what}")
+        body: dict[str, JsonValue] = {
+            "customer": journal.customer(customer),
+            "fact": journal.commitments.of("fact", str(flag.fact)),
+        }
+        entries.append(Entry(EntryType.FACT_CONTRADICTS, now, body))
+    return entries

@@ -1,0 +1,101 @@
+"""Tombstone: the data is hidden and marked, and can still be brought back. What is there is counted before it is hidden."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from retention.catalog import cases as case_rows
+from retention.catalog import facts as fact_rows
+from retention.catalog import keys as key_rows
+from retention.keys.sealed import HEADER_LENGTH, read_header
+from retention.lifecycle.states import StrandEvent, next_state
+from retention.model.copy import CopyRole, CopyStatus
+from retention.model.plan import StepKind
+from retention.workflows.steps.restriction import forget_keys, prove_refused, settle_key_states
+from retention.workflows.strand_run import StrandRun
+from storage_adapters.contract import ItemKind, ItemResult, Page, Store
+
+_SEALABLE = frozenset({ItemKind.OBJECT, ItemKind.VERSION})
+
+
+@dataclass(slots=True)
+class _Presence:
+    count: int = 0
+    size: int = 0
+    sealed: int = 0
+    sealable: int = 0
+
+
+def tombstone(run: StrandRun) -> None:
+    """Readers do not find the data any more, in stores that can hide it; its keys refuse in any case.
+
+    What lies under a statutory minimum stays where it is: it is restricted, and nobody needs an undo for it.
+    """
+    with run.step(StepKind.TOMBSTONE):
+        counted = [_count(run, status) for status in run.record.copies if status.copy.role is CopyRole.PRIMARY]
+        hidden = sum(_hide(run, status) for status in counted)
+        run.acted(StepKind.TOMBSTONE)
+        with run.transaction() as session:
+            fact_rows.lock_customer(session, run.record.customer, run.now)
+            state = next_state(run.record.state, StrandEvent.TOMBSTONED)
+            case_rows.move_strand(session, run.record, state, run.now, "tombstoned_at")
+            settle_key_states(session, run.record.customer, run.record.strand.dataset)
+            for status in counted:
+                case_rows.put_copy(session, run.record.strand.id, status)
+            run.finish(session, StepKind.TOMBSTONE, {"items": sum(s.seen_count for s in counted), "hidden": hidden})
+    forget_keys(run.deployment, run.record)
+    prove_refused(run.deployment, run.reload())
+
+
+def _count(run: StrandRun, status: CopyStatus) -> CopyStatus:
+    """The presence check that every later absence is measured against; tells also whether the content is sealed."""
+    if status.copy.place is None:
+        return status
+    store = run.deployment.store(status.copy.store)
+    key_ids = _own_key_ids(run) if _needs_proof_of_sealing(run) else frozenset()
+    found = _Presence()
+    for page in store.survey(status.copy.place):
+        found.count += len(page)
+        found.size += sum(item.size for item in page)
+        if key_ids:
+            _count_sealed(store, page, key_ids, found)
+        run.batch_done(StepKind.TOMBSTONE)
+    return replace(
+        status,
+        seen_count=max(status.seen_count, found.count),
+        seen_bytes=max(status.seen_bytes, found.size),
+        sealed_count=found.sealed,
+        sealable_count=found.sealable,
+    )
+
+
+def _needs_proof_of_sealing(run: StrandRun) -> bool:
+    """A copy that only the destruction of keys can end has to be proven sealed: checked, not assumed."""
+    mixed = [s for s in run.record.copies if s.copy.role is CopyRole.BACKUP and s.copy.place is None]
+    return run.record.strand.shreds_key and bool(mixed)
+
+
+def _own_key_ids(run: StrandRun) -> frozenset[str]:
+    with run.deployment.catalog.reading() as session:
+        keys = key_rows.keys_of(session, run.record.customer, run.record.strand.dataset)
+    return frozenset(key.key_id for key in keys)
+
+
+def _count_sealed(store: Store, page: Page, key_ids: frozenset[str], found: _Presence) -> None:
+    names = [item.name for item in page if item.kind in _SEALABLE]
+    found.sealable += sum(item.kind not in (ItemKind.DELETE_MARKER, ItemKind.TOMBSTONE) for item in page)
+    for _, head in store.heads(names, HEADER_LENGTH):
+        header = read_header(head) if head else None
+        found.sealed += header is not None and header.key_id in key_ids
+
+
+def _hide(run: StrandRun, status: CopyStatus) -> int:
+    place = status.copy.place
+    store = run.deployment.store(status.copy.store)
+    if place is None or run.record.strand.keep_written is not None or not store.capabilities().tombstone:
+        return 0
+    hidden = 0
+    for batch in store.tombstone(place):
+        hidden += sum(outcome.result is ItemResult.DONE for outcome in batch)
+        run.batch_done(StepKind.TOMBSTONE)
+    return hidden
