@@ -10,7 +10,6 @@ from storage_adapters.s3.answers import Document
 from storage_adapters.s3.refusals import DENIED, NOT_OFFERED, Declined
 from storage_adapters.s3.wire import Request, Wire
 
-
 _VERSIONING_ROOTS = ("VersioningConfiguration", "GetBucketVersioningResponse")  # the second is moto's
 
 

@@ -98,12 +98,15 @@ class Tombstones:
     def remove(self) -> Iterator[Batch]:
         """Bring back every recorded version that nothing newer has replaced, then drop its record."""
         found = self._records()
-        keys = sorted(found)
-        for start in range(0, len(keys), _RECORDS_AT_ONCE):
-            chunk = {key: found[key] for key in keys[start : start + _RECORDS_AT_ONCE]}
+        newest_first = sorted(found, key=lambda key: max(entry.written for entry in found[key]), reverse=True)
+        settled: set[int] = set()  # hashes of the keys that a newer record has dealt with
+        for start in range(0, len(newest_first), _RECORDS_AT_ONCE):
+            chunk = {key: found[key] for key in newest_first[start : start + _RECORDS_AT_ONCE]}
             hidden = self._read_records(chunk)
+            open_keys = {key: versions for key, versions in hidden.items() if hash(key) not in settled}
+            settled.update(map(hash, open_keys))
             may_drop = True
-            for verdicts in _in_batches(self._verdicts(dict(hidden))):
+            for verdicts in _in_batches(self._verdicts(open_keys)):
                 batch = self._brought_back(verdicts)
                 may_drop = may_drop and all(_is_final(outcome) for outcome in batch)
                 yield batch
@@ -126,15 +129,14 @@ class Tombstones:
                     found.setdefault(entry.key, []).append(entry)
         return found
 
-    def _read_records(self, chunk: dict[str, list[Entry]]) -> dict[str, str]:
-        newest = [
-            next(version for version in entries if version.kind is ItemKind.VERSION)
-            for entries in chunk.values()
-            if any(version.kind is ItemKind.VERSION for version in entries)
-        ]
-        hidden: dict[str, str] = {}
-        for one in self._pool.map(self._read_record, newest):
-            hidden |= one
+    def _read_records(self, chunk: dict[str, list[Entry]]) -> dict[str, set[str]]:
+        """The recorded versions of each hidden key; several where it was written and hidden again."""
+        versions = ([entry for entry in entries if entry.kind is ItemKind.VERSION] for entries in chunk.values())
+        newest = [record[0] for record in versions if record]
+        hidden: dict[str, set[str]] = {}
+        for record in self._pool.map(self._read_record, newest):
+            for key, version in record.items():
+                hidden.setdefault(key, set()).add(version)
         return hidden
 
     def _read_record(self, entry: Entry) -> dict[str, str]:
@@ -142,20 +144,17 @@ class Tombstones:
         body = self._wire.ask(request, lambda answer: answer.body)
         return dict(records.read(self._wire.store, self._place, body))
 
-    def _verdicts(self, hidden: dict[str, str]) -> list[_Verdict]:
+    def _verdicts(self, hidden: dict[str, set[str]]) -> list[_Verdict]:
         """What has to happen to each hidden version that a plain reader does not see already."""
         if not hidden:
             return []
         verdicts = []
-        pages = listing.versions(self._wire, self._place, Versioning.ENABLED)
-        for stack in _stacks(pages, frozenset(hidden)):
-            live = hidden.pop(stack[0].key)
-            verdict = _judged(stack, live)
-            if verdict is not None:
-                verdicts.append(verdict)
-        gone = (Entry(ItemKind.VERSION, key, version) for key, version in hidden.items())
-        verdicts += [_Verdict(entry, said=Said(ItemResult.ABSENT)) for entry in gone]
-        return verdicts
+        gone = dict(hidden)
+        for stack in _stacks(listing.versions(self._wire, self._place, Versioning.ENABLED), frozenset(hidden)):
+            verdicts.append(_judged(stack, hidden[stack[0].key]))
+            gone.pop(stack[0].key, None)
+        verdicts += [_gone(key, versions) for key, versions in gone.items()]
+        return [verdict for verdict in verdicts if verdict is not None]
 
     def _brought_back(self, verdicts: Sequence[_Verdict]) -> Batch:
         markers = [marker for verdict in verdicts for marker in verdict.markers]
@@ -216,19 +215,22 @@ def _newest_first(stack: list[Entry]) -> list[Entry]:
     return sorted(stack, key=lambda entry: (entry.latest, entry.written), reverse=True)
 
 
-def _judged(stack: list[Entry], live: str) -> _Verdict | None:
-    """What to do about a recorded version, given its key's stack; None where it is in sight."""
-    found = [entry for entry in stack if entry.kind is ItemKind.VERSION and entry.id == live]
-    if not found:
-        return _Verdict(Entry(ItemKind.VERSION, stack[0].key, live), said=Said(ItemResult.ABSENT))
-    above = tuple(takewhile(lambda entry: entry is not found[0], stack))
-    if not above:
-        return None
+def _judged(stack: list[Entry], recorded: set[str]) -> _Verdict | None:
+    """What to do about a hidden key, given its stack; None where a recorded version is in sight."""
+    versions = [entry for entry in stack if entry.kind is ItemKind.VERSION]
+    hidden = next((entry for entry in versions if entry.id in recorded), None)
+    if hidden is None:
+        return _gone(stack[0].key, recorded)
     if not stack[0].latest:
-        return _Verdict(found[0], said=Said(ItemResult.REFUSED, ORDER_UNKNOWN))
-    if any(entry.kind is ItemKind.VERSION for entry in above):
-        return _Verdict(found[0], said=Said(ItemResult.REFUSED, WRITTEN_SINCE))
-    return _Verdict(found[0], above)
+        return _Verdict(hidden, said=Said(ItemResult.REFUSED, ORDER_UNKNOWN))
+    if hidden is not versions[0]:
+        return _Verdict(hidden, said=Said(ItemResult.REFUSED, WRITTEN_SINCE))
+    above = tuple(takewhile(lambda entry: entry is not hidden, stack))
+    return _Verdict(hidden, above) if above else None
+
+
+def _gone(key: str, recorded: set[str]) -> _Verdict:
+    return _Verdict(Entry(ItemKind.VERSION, key, min(recorded)), said=Said(ItemResult.ABSENT))
 
 
 def _in_batches(verdicts: list[_Verdict]) -> Iterator[list[_Verdict]]:
