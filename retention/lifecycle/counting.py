@@ -96,9 +96,7 @@ def kept_from(
     return _end_of(_first_start(needed, period, calendar) - _DAY, zone)
 
 
-def _count_days(
-    start_day: date, period: Period, zone: ZoneInfo, calendar: WorkCalendar | None, moves: bool
-) -> Counted:
+def _count_days(start_day: date, period: Period, zone: ZoneInfo, calendar: WorkCalendar | None, moves: bool) -> Counted:
     last_day = _last_day(start_day, period, calendar)
     moved = _worked_from(last_day, _known(calendar)) if moves else last_day
     return Counted(start_day, period, moved, last_day if moved != last_day else None, _end_of(moved, zone))

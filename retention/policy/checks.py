@@ -13,7 +13,7 @@ from retention.model.policy import KeepFrom
 from retention.policy.document import BackupForm, Document, LocationForm, TableForm
 from retention.policy.facts import CANCELS, ENDINGS, INSTRUCTIONS, STARTING
 from retention.policy.lengths import longest_hours, shortest_hours
-from retention.policy.problems import Problem, did_you_mean, quoted
+from retention.policy.problems import Problem, did_you_mean, one_of, quoted
 from retention.policy.source import Place, Source
 
 FITTING_STORES = {"prefix": ("s3", "files"), "keys": ("redis", "memory"), "tables": ("sql",)}
@@ -85,7 +85,7 @@ def backups_agree(reading: Reading) -> Iterator[Problem]:
 
 def every_dataset_is_reached(reading: Reading) -> Iterator[Problem]:
     rules = reading.document.rules.values()
-    if any(rule.datasets is None for rule in rules) or len(rules) < len(reading.declared.rules):
+    if not rules or any(rule.datasets is None for rule in rules) or len(rules) < len(reading.declared.rules):
         return  # a rule with mistakes may well be the one that reaches everything
     reached = {name for rule in rules for name in rule.datasets or ()}
     for name in reading.document.datasets:
@@ -98,12 +98,12 @@ def facts_fit(reading: Reading) -> Iterator[Problem]:
     for name, rule in reading.document.rules.items():
         for index, fact in enumerate(rule.when):
             if fact not in STARTING:
-                message = f"{fact} starts no deletion; {did_you_mean(fact, STARTING)}"
+                message = f"{fact} starts no deletion; {one_of(STARTING)}"
                 yield reading.source.problem(("rules", name, "when", index), message)
         for index, fact in enumerate(rule.cancelled_by):
             if not CANCELS.get(fact, frozenset()) & set(rule.when):
                 fitting = [other for other, starts in CANCELS.items() if starts & set(rule.when)]
-                message = f"{fact} cannot take back {', '.join(rule.when)}; {did_you_mean(fact, fitting)}"
+                message = f"{fact} cannot take back {', '.join(rule.when)}; {one_of(fitting)}"
                 yield reading.source.problem(("rules", name, "cancelled-by", index), message)
         for fact in rule.when:
             if rule.buffer is None and fact in INSTRUCTIONS:
@@ -125,7 +125,7 @@ def working_days_have_a_calendar(reading: Reading) -> Iterator[Problem]:
     policy = reading.document.policy
     if policy.holidays is not None:
         return
-    message = "needs to know the days off; add `holidays: CN` under `policy`"
+    message = "the days off have to be known for this; add `holidays: CN` under `policy`"
     if policy.last_day_off == "moves":
         yield reading.source.problem(("policy", "last-day-off"), message)
     for loc, period in _periods(reading.document):
@@ -143,7 +143,8 @@ def _periods(document: Document) -> Iterator[tuple[Place, Period]]:
         if dataset.keep_at_least is not None:
             yield ("datasets", name, "keep-at-least", "period"), dataset.keep_at_least.period
     for name, rule in document.rules.items():
-        yield ("rules", name, "buffer"), rule.buffer or rule.tombstone
+        if rule.buffer is not None:
+            yield ("rules", name, "buffer"), rule.buffer
         yield ("rules", name, "tombstone"), rule.tombstone
         yield ("rules", name, "complete-within"), rule.complete_within
     for name, backup in document.backups.items():
@@ -174,19 +175,16 @@ def _store_fits(reading: Reading, loc: Place, store: str, kind: str, word: str |
         yield reading.source.problem((*loc, "store"), message)
     elif reading.stores[store] not in FITTING_STORES[kind]:
         fitting = sorted(name for name, its_kind in reading.stores.items() if its_kind in FITTING_STORES[kind])
-        message = (
-            f"the store {store} is of kind {reading.stores[store]} and has no `{word or kind}`; "
-            f"{did_you_mean(store, fitting)}"
-        )
+        message = f"the store {store} is of kind {reading.stores[store]} and has no `{word or kind}`; {one_of(fitting)}"
         yield reading.source.problem((*loc, "store"), message)
 
 
 def _customer_in_sets(reading: Reading, name: str, backup: BackupForm) -> Iterator[Problem]:
     loc = ("backups", name, "sets")
     if backup.mixed and "{customer}" in backup.sets:
-        yield reading.source.problem(loc, "names a customer although the sets are mixed; write `mixed: false`")
+        yield reading.source.problem(loc, "`sets` names a customer although they are mixed; write `mixed: false`")
     if not backup.mixed and "{customer}" not in backup.sets:
-        message = "has no `{customer}` although the sets are not mixed; add `{customer}/`, or write `mixed: true`"
+        message = "`sets` has no `{customer}` although they are not mixed; add `{customer}/`, or write `mixed: true`"
         yield reading.source.problem(loc, message)
 
 
@@ -205,7 +203,7 @@ def tables_are_found(reading: Reading) -> Iterator[Problem]:
                 )
                 yield reading.source.problem((*place, "through"), message)
             elif _runs_in_a_circle(name, tables):
-                message = "never arrives at a table with a `customer` column; end the way at one that has it"
+                message = "the way never arrives at a table with a `customer` column; end the way at one that has it"
                 yield reading.source.problem((*place, "through"), message)
 
 

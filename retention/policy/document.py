@@ -6,186 +6,43 @@ for editors is generated from these models, descriptions included.
 
 from __future__ import annotations
 
-import re
-from datetime import date
-from decimal import Decimal
 from enum import StrEnum
-from functools import cache
-from importlib.resources import files
-from typing import Annotated, Literal, TypeVar
-from zoneinfo import ZoneInfo
+from typing import Annotated, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    StrictBool,
-    StrictInt,
-    WithJsonSchema,
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt
+
+from retention.model.period import Period, PeriodUnit
+from retention.model.policy import KeepFrom
+from retention.policy.values import (
+    CalendarName,
+    Cancel,
+    ClockPeriod,
+    CronLine,
+    DateText,
+    Identifier,
+    KeysPer,
+    KeysTemplate,
+    Line,
+    Name,
+    Names,
+    PeriodText,
+    PrefixTemplate,
+    ServiceBuffer,
+    SetsTemplate,
+    Share,
+    SomeNames,
+    SomePeriod,
+    Start,
+    Territory,
+    ZoneText,
+    as_default,
+    as_list,
+    once,
+    some,
 )
 
-from retention.model.fact import FactType
-from retention.model.period import Period, PeriodUnit, parse_period
-from retention.model.policy import Encryption, KeepFrom
-from retention.policy.cron import parse_cron
-from retention.policy.facts import CANCELS, STARTING
-from retention.policy.problems import did_you_mean, quoted
-from retention.policy.templates import keys_template, prefix_template, sets_template
-from retention.policy.work_calendar import calendar_names
-
-_NAME = r"^[a-z][a-z0-9-]{0,63}$"
-_PERIOD = r"^(none|[0-9]{1,6} +(hours?|days?|working days?|months?|years?)|P[0-9]{1,6}[YMWD]|PT[0-9]{1,6}H)$"
-_PERCENT = re.compile(r"(?P<number>[0-9]{1,3}(\.[0-9]{1,3})?) ?%")
-_T = TypeVar("_T")
-
-
-def _name(text: str) -> str:
-    if re.fullmatch(_NAME, text) is None:
-        raise ValueError(f"{quoted(text)} is no name; write up to 64 of a-z, 0-9 and `-`, beginning with a letter")
-    return text
-
-
-def _line(text: str) -> str:
-    if not text.strip() or len(text) > 300 or not text.isprintable():
-        raise ValueError("needs one line of text of at most 300 characters; write it on one line")
-    return text
-
-
-def _period(value: object) -> Period:
-    if not isinstance(value, str) or len(value) > 40:
-        raise ValueError(
-            f'{quoted(value)} is no period; write "15 days", "10 working days", "6 months", "24 hours" or "none"'
-        )
-    return parse_period(value)
-
-
-def _some_period(period: Period) -> Period:
-    if period.is_none:
-        raise ValueError('"none" is no answer here; write how long, for example "15 days"')
-    return period
-
-
-def _clock_period(period: Period) -> Period:
-    if period.unit not in (PeriodUnit.HOURS, PeriodUnit.DAYS):
-        raise ValueError(f'"{period}" is no length of clock time; write it in hours or days, for example "1 hour"')
-    return _some_period(period)
-
-
-def _service_buffer(value: object) -> Period | None:
-    return None if value == "service" else _period(value)
-
-
-def _share(value: object) -> float:
-    found = _PERCENT.fullmatch(value.strip()) if isinstance(value, str) else None
-    if found is None or Decimal(found["number"]) > 100:
-        raise ValueError(f'{quoted(value)} is no share; write a percentage from "0 %" to "100 %", for example "5 %"')
-    return float(Decimal(found["number"]) / 100)
-
-
-def _date(value: object) -> date:
-    try:
-        if not isinstance(value, str) or len(value) != len("2026-11-08"):
-            raise ValueError
-        return date.fromisoformat(value)
-    except ValueError:
-        raise ValueError(f"{quoted(value)} is no date; write year-month-day, for example 2026-11-08") from None
-
-
-def _zone(value: object) -> ZoneInfo:
-    try:
-        if not isinstance(value, str) or ("/" not in value and value != "UTC"):
-            raise ValueError
-        return ZoneInfo(value)
-    except (ValueError, KeyError, OSError):  # malformed, not found, a folder
-        raise ValueError(
-            f"{quoted(value)} is no time zone; write a name of the tz database, for example Asia/Shanghai"
-        ) from None
-
-
-def _territory(code: str) -> str:
-    if code not in _territories():
-        raise ValueError(f"{quoted(code)} is no territory; write its code of two letters (ISO 3166-1), for example CN")
-    return code
-
-
-@cache
-def _territories() -> frozenset[str]:
-    table = files("tzdata.zoneinfo").joinpath("iso3166.tab").read_text(encoding="utf-8")
-    return frozenset(line[:2] for line in table.splitlines() if not line.startswith("#"))
-
-
-def _calendar(name: str) -> str:
-    if name not in calendar_names():
-        raise ValueError(f"there is no holiday calendar {quoted(name)}; {did_you_mean(name, calendar_names())}")
-    return name
-
-
-def _cron(text: str) -> str:
-    parse_cron(text)
-    return text
-
-
-def _once(values: tuple[_T, ...]) -> tuple[_T, ...]:
-    seen: set[_T] = set()
-    for value in values:
-        if value in seen:
-            raise ValueError(f"names {value} twice; write each once")
-        seen.add(value)
-    return values
-
-
-def _as_list(value: object) -> object:
-    return [value] if isinstance(value, dict) else value
-
-
-def _as_default(value: object) -> object:
-    return value if isinstance(value, dict) else {"default": value}
-
-
-def _word(text: object) -> object:
-    if isinstance(text, bool):
-        raise ValueError(f"{quoted(str(text).lower())} is not known here; write `no`, `customer` or `object`")
-    if text == "yes":
-        raise ValueError(
-            "`yes` does not say how fine the keys are; write `customer` (one key per customer) or `object`"
-        )
-    return text
-
-
-def _string(pattern: str | None = None, example: str | None = None) -> WithJsonSchema:
-    schema: dict[str, object] = {"type": "string"}
-    if pattern:
-        schema["pattern"] = pattern
-    if example:
-        schema["examples"] = [example]
-    return WithJsonSchema(schema)
-
-
-Name = Annotated[str, AfterValidator(_name), _string(_NAME)]
-Line = Annotated[str, AfterValidator(_line)]
-PeriodText = Annotated[Period, BeforeValidator(_period), PlainSerializer(str), _string(_PERIOD, "15 days")]
-SomePeriod = Annotated[PeriodText, AfterValidator(_some_period)]
-ClockPeriod = Annotated[PeriodText, AfterValidator(_clock_period)]
-ServiceBuffer = Annotated[
-    Period | None, BeforeValidator(_service_buffer), _string(_PERIOD.replace("none", "none|service"), "service")
-]
-Share = Annotated[float, BeforeValidator(_share), _string(r"^[0-9]{1,3}(\.[0-9]{1,3})? ?%$", "5 %")]
-DateText = Annotated[date, BeforeValidator(_date), WithJsonSchema({"type": "string", "format": "date"})]
-ZoneText = Annotated[ZoneInfo, BeforeValidator(_zone), _string(None, "Asia/Shanghai")]
-Territory = Annotated[str, AfterValidator(_territory), _string("^[A-Z]{2}$", "CN")]
-CalendarName = Annotated[str, AfterValidator(_calendar), _string(None, "CN")]
-CronLine = Annotated[str, AfterValidator(_cron), _string(None, "0 3 * * *")]
-PrefixTemplate = Annotated[str, AfterValidator(prefix_template), _string(r"\{customer\}/.*$", "training/{customer}/")]
-KeysTemplate = Annotated[str, AfterValidator(keys_template), _string(r"\{customer\}", "features:{customer}:*")]
-SetsTemplate = Annotated[str, AfterValidator(sets_template), _string(r"\{date\}.*/$", "nightly/{date}/")]
-Names = Annotated[tuple[Name, ...], AfterValidator(_once)]
-SomeNames = Annotated[tuple[Name, ...], Field(min_length=1), AfterValidator(_once)]
-Start = Annotated[FactType, WithJsonSchema({"type": "string", "enum": sorted(STARTING)})]
-Cancel = Annotated[FactType, WithJsonSchema({"type": "string", "enum": sorted(CANCELS)})]
-Identifier = Annotated[str, Field(min_length=1, max_length=128)]
+_FILLED = Field(json_schema_extra={"minProperties": 1})
+_FILLED_LIST = Field(json_schema_extra={"minItems": 1})
 
 
 def _kebab(name: str) -> str:
@@ -239,7 +96,7 @@ class ServiceForm(Form):
 
     title: Line = Field(examples=["模型推理服务"])
     """What people call the service."""
-    buffer: Annotated[BufferForm, BeforeValidator(_as_default, json_schema_input_type=PeriodText | BufferForm)] = Field(
+    buffer: Annotated[BufferForm, BeforeValidator(as_default, json_schema_input_type=PeriodText | BufferForm)] = Field(
         examples=["15 days"]
     )
     """How long the data is only stored after the service ended: a period, or periods by what happened."""
@@ -252,7 +109,7 @@ class TableForm(Form):
     """The column that holds the customer."""
     through: Identifier | None = None
     """The listed table that this one points to by a foreign key."""
-    sealed: Annotated[tuple[Identifier, ...], AfterValidator(_once)] = ()
+    sealed: Annotated[tuple[Identifier, ...], AfterValidator(once)] = ()
     """Columns whose values the application seals."""
 
 
@@ -269,14 +126,14 @@ class LocationForm(Form):
     """Objects or files: the folder of one customer, with `{customer}` and perhaps `{subscription}`."""
     keys: KeysTemplate | None = None
     """A cache: the pattern of one customer's keys; `*` stands for anything."""
-    tables: Annotated[dict[Identifier, TableForm], Field(min_length=1)] | None = None
+    tables: Annotated[dict[Identifier, TableForm], AfterValidator(some), _FILLED] | None = None
     """A database: every table that holds rows of this dataset."""
 
 
 Locations = Annotated[
     tuple[LocationForm, ...],
-    Field(min_length=1),
-    BeforeValidator(_as_list, json_schema_input_type=LocationForm | tuple[LocationForm, ...]),
+    AfterValidator(some),
+    BeforeValidator(as_list, json_schema_input_type=LocationForm | tuple[LocationForm, ...]),
 ]
 
 
@@ -302,7 +159,7 @@ class DatasetForm(Form):
     """Whether it holds personal information."""
     places: Locations = Field(alias="in", examples=[{"store": "objects", "prefix": "logs/{customer}/"}])
     """Where it lies: one place, or a list of places."""
-    encrypted: Annotated[Encryption, BeforeValidator(_word)] = Field(examples=["customer"])
+    encrypted: KeysPer = Field(examples=["customer"])
     """`customer`: one key per customer and dataset; `object`: one per object or row; `no`: stored plain."""
     caches: tuple[LocationForm, ...] = ()
     """Places that hold plain copies for speed."""
@@ -319,11 +176,11 @@ class RuleForm(Form):
     """What people call the rule."""
     clause: Line = Field(examples=["6.11"])
     """The clause or law behind it; in quotes."""
-    when: Annotated[tuple[Start, ...], Field(min_length=1), AfterValidator(_once)] = Field(
+    when: Annotated[tuple[Start, ...], AfterValidator(once), AfterValidator(some), _FILLED_LIST] = Field(
         examples=[["service-expired"]]
     )
     """The facts that start a deletion."""
-    cancelled_by: Annotated[tuple[Cancel, ...], AfterValidator(_once)] = ()
+    cancelled_by: Annotated[tuple[Cancel, ...], AfterValidator(once)] = ()
     """The facts that take it back before the point of no return."""
     buffer: ServiceBuffer = Field(examples=["service"])
     """How long the data is only stored first: a period, `none`, or `service` for the buffer of the service."""
@@ -372,9 +229,9 @@ class TransfersForm(Form):
     """The clause behind it; in quotes."""
     regions: dict[Name, Territory] = {}
     """In which territory each storage region lies."""
-    require: Annotated[tuple[Requirement, ...], AfterValidator(_once)] = ()
+    require: Annotated[tuple[Requirement, ...], AfterValidator(once)] = ()
     """What has to be there, all of it (clause 6.12)."""
-    legal_measures: Annotated[tuple[LegalMeasure, ...], AfterValidator(_once)] = ()
+    legal_measures: Annotated[tuple[LegalMeasure, ...], AfterValidator(once)] = ()
     """The measures of PIPL, article 38, that count."""
 
 
@@ -425,11 +282,11 @@ class Document(Form):
 
     policy: PolicyForm
     """What the policy is and how its dates are counted."""
-    services: Annotated[dict[Name, ServiceForm], Field(min_length=1)]
+    services: Annotated[dict[Name, ServiceForm], AfterValidator(some), _FILLED]
     """What customers can order, by name."""
-    datasets: Annotated[dict[Name, DatasetForm], Field(min_length=1)]
+    datasets: Annotated[dict[Name, DatasetForm], AfterValidator(some), _FILLED]
     """The kinds of customer data, by name."""
-    rules: Annotated[dict[Name, RuleForm], Field(min_length=1)]
+    rules: Annotated[dict[Name, RuleForm], AfterValidator(some), _FILLED]
     """What starts a deletion and what happens then, by name."""
     backups: dict[Name, BackupForm] = {}
     """The series of backup sets, by name."""

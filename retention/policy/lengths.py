@@ -18,7 +18,7 @@ _LONGEST = {
     PeriodUnit.MONTHS: 31 * 24,
     PeriodUnit.YEARS: 366 * 24,
 }
-_LONGEST_HOLIDAY = 12 * 24
+_LONGEST_HOLIDAY = 10 * 24
 
 
 def shortest_hours(period: Period) -> int:

@@ -14,10 +14,11 @@ from retention.model.policy import Policy
 from retention.policy.build import policy_of
 from retention.policy.canonical import canonical_fields
 from retention.policy.checks import CHECKS, Declared, Reading
-from retention.policy.document import DatasetForm, Document, Name, PolicyForm, RuleForm, ServiceForm
+from retention.policy.document import DatasetForm, Document, PolicyForm, RuleForm, ServiceForm
 from retention.policy.overlaps import places_are_apart
 from retention.policy.problems import Problem, explain, listed
 from retention.policy.source import Place, Source, Value, read_file, read_yaml
+from retention.policy.values import Name
 
 _NAMED: Final = ("services", "datasets", "rules", "backups")
 

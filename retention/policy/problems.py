@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 _LONGEST_QUOTE = 40
+_VERBS = ("is", "has", "does", "names", "gives", "needs")
 _QUOTED = re.compile(r"'([^']*)'")
 
 _KINDS = {bool: "true or false", int: "a number", float: "a number", str: "text", list: "a list", dict: "a mapping"}
@@ -28,8 +29,6 @@ _NEEDED = {
 _BOUNDS = {
     "greater_than_equal": "is too small; write {ge} or more",
     "less_than_equal": "is too large; write {le} or less",
-    "too_short": "is empty; give at least {min_length}",
-    "too_long": "has too many entries; give at most {max_length}",
     "string_too_short": "is empty; write at least {min_length} character",
     "string_too_long": "is too long; write at most {max_length} characters",
 }
@@ -66,7 +65,13 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     near = get_close_matches(word[:_LONGEST_QUOTE], known, 1)
     if near:
         return f"did you mean `{near[0]}`?"
-    return f"write one of {', '.join(known)}" if known else "there is none to choose from"
+    return one_of(known)
+
+
+def one_of(known: Iterable[str]) -> str:
+    """What to write instead of a word that is known and does not fit."""
+    known = sorted(known)
+    return f"write {'one of ' if len(known) > 1 else ''}{', '.join(known)}" if known else "there is none to choose from"
 
 
 def explain(error: ErrorDetails, form: type[BaseModel], raw: str | None = None) -> str:
@@ -78,15 +83,21 @@ def explain(error: ErrorDetails, form: type[BaseModel], raw: str | None = None) 
     if kind == "extra_forbidden":
         return f"unknown key `{quoted(name)[1:-1]}`; {did_you_mean(name, _keys(form, error['loc']))}"
     if kind == "value_error":
-        return str(context["error"])
+        return _with_subject(str(context["error"]), error["loc"])
     if kind in _NEEDED:
-        return _wrong_kind(kind, value, raw)
+        return _with_subject(_wrong_kind(kind, value, raw), error["loc"])
     if kind in ("enum", "literal_error"):
         known = _QUOTED.findall(str(context["expected"]))
         return f"{quoted(value)} is not known here; {did_you_mean(str(value), known)}"
     if kind in _BOUNDS:
         return f"{quoted(value) if isinstance(value, str | int) else f'`{name}`'} {_BOUNDS[kind].format(**context)}"
     return error["msg"]
+
+
+def _with_subject(message: str, loc: tuple[int | str, ...]) -> str:
+    """`message`, which may begin with its verb, as a sentence about the nearest key."""
+    key = next((part for part in reversed(loc) if isinstance(part, str) and part != "[key]"), None)
+    return f"`{key}` {message}" if key and message.partition(" ")[0] in _VERBS else message
 
 
 def _wrong_kind(kind: str, value: object, raw: str | None) -> str:

@@ -176,6 +176,8 @@ class _Reader:
         self.source.problems.append(Problem(*(mark or self.last), message))
 
     def _node(self, event: Event, place: Place) -> Value:
+        if isinstance(event, ScalarEvent) and not event.value and event.style is None:
+            self.last = self.source.keys.get(place, self.last)  # nothing is nowhere: point at its key
         self.source.values[place] = self.last
         self._count(1)
         if len(place) > _MOST_DEPTH:
@@ -185,7 +187,8 @@ class _Reader:
         if not isinstance(event, ScalarEvent | MappingStartEvent | SequenceStartEvent):
             raise self._stop("this is no YAML; check the indentation here")
         if event.tag is not None:
-            self._note(f"the tag {quoted(event.tag)[1:-1]} has no meaning here; write the value without it")
+            tag = quoted(event.tag.replace("tag:yaml.org,2002:", "!!"))[1:-1]
+            self._note(f"the tag `{tag}` has no meaning here; write the value without it")
         nodes_before = self.nodes
         if isinstance(event, MappingStartEvent):
             value: Value = self._mapping(place)

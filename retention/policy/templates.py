@@ -27,7 +27,7 @@ def sets_template(text: str) -> str:
     _refuse_what_no_folder_has(text)
     _refuse_unknown_placeholders(text, ("date", "customer"))
     if "{date}" not in text:
-        raise ValueError("the sets have no `{date}`, so one could not be told from the next; write `nightly/{date}/`")
+        raise ValueError("has no `{date}`, so one set could not be told from the next; write `nightly/{date}/`")
     _refuse_open_ends(text, ("customer",))
     return text
 
