@@ -21,6 +21,7 @@ Name = Annotated[str, Field(min_length=1, max_length=200)]
 Hex = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 CommitmentField = Annotated[Commitment, Field(pattern=r"^[0-9a-f]{64}$")]
 CountField = Annotated[int, Field(strict=True, ge=0, le=LARGEST_INTEGER)]
+CopyNumber = Annotated[int, Field(strict=True, ge=1, le=1_000)]
 Reason = Annotated[str, Field(max_length=2_000)]
 
 
@@ -60,7 +61,7 @@ class CopyRef(Body):
     subscription: CommitmentField | None = None
     backup: Name | None = None
     partial: bool = Field(default=False, strict=True)
-    number: Annotated[int, Field(strict=True, ge=1, le=1_000)] = 1
+    number: CopyNumber = 1
 
 
 class StrandDates(Body):

@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from retention.evidence.bodies import Body, CountField, Hex, Name, Reason
+from retention.evidence.bodies import Body, CopyNumber, CopyRef, CountField, Hex, Name, Reason
 from retention.evidence.canonical import hash_json
 from retention.evidence.instants import Instant
 from retention.model.copy import CopyRole, EndState
@@ -78,7 +78,7 @@ class CopyClaim(Body):
     subscription: Name | None = None
     backup: Name | None = None
     partial: bool = Field(default=False, strict=True)
-    number: CountField = 1
+    number: CopyNumber = 1
     end_state: EndState
     reason: Reason | None = None
     until: Instant | None = None
@@ -92,9 +92,7 @@ class CopyClaim(Body):
     @property
     def label(self) -> str:
         """Names the copy within the statement."""
-        parts = [self.dataset, self.role.value, self.store, self.backup, self.subscription]
-        number = f"/{self.number}" if self.number > 1 else ""
-        return "/".join(part for part in parts if part) + number + (" (part)" if self.partial else "")
+        return copy_label(self)
 
 
 class EpochClaim(Body):
@@ -171,6 +169,13 @@ class Statement(Body):
         named.update(copy.subscription for copy in self.copies)
         named.update(key.subscription for key in self.keys)
         return tuple(sorted(name for name in named if name is not None))
+
+
+def copy_label(copy: CopyClaim | CopyRef) -> str:
+    """dataset/role/store, then backup, subscription and a number above 1, where there are; "(part)" behind a part."""
+    parts = [copy.dataset, copy.role.value, copy.store, copy.backup, copy.subscription]
+    number = f"/{copy.number}" if copy.number > 1 else ""
+    return "/".join(part for part in parts if part) + number + (" (part)" if copy.partial else "")
 
 
 def exceptions_of(copies: tuple[CopyClaim, ...]) -> tuple[ExceptionClaim, ...]:

@@ -22,6 +22,7 @@ from retention.evidence.statement import (
     KeyClaim,
     Statement,
     StrandClaim,
+    copy_label,
     exceptions_of,
     is_final,
 )
@@ -213,7 +214,7 @@ class _Check:
                 yield _unsupported(f"strands.{strand.dataset}", index, "the case has it, and it is not stated")
             for copy in strand.copies:
                 if encode_json(copy.to_json()) not in refs:
-                    place = f"copies.{copy.dataset}/{copy.role}/{copy.store}"
+                    place = f"copies.{copy_label(copy)}"
                     yield _unsupported(place, index, "the case has this copy, and it is not stated")
 
     def conclusions(self) -> Findings:
