@@ -33,6 +33,10 @@ class RefusedByRule(RetentionError):
     exit_code = 3
 
 
+class NotYet(RefusedByRule):
+    """The place is being cleared of older data of the same customer; write when that is verified."""
+
+
 class NotInOrder(RetentionError):
     """Something is overdue, unverified or tampered with; what was found stands in the message."""
 

@@ -11,7 +11,8 @@ from pydantic import TypeAdapter
 from sqlalchemy import update
 from sqlmodel import Session, col, select
 
-from retention.catalog.tables import CaseRow, CopyRow, ShreddedKeyRow, StrandRow
+from retention.catalog.tables import CaseRow, CopyRow, ShreddedKeyRow, StrandRow, SubscriptionRow
+from retention.errors import NotYet, RefusedByRule
 from retention.model.case import Case, Strand, StrandState
 from retention.model.copy import Copy, CopyStatus, EndState
 from retention.model.record import CaseRecord, ShreddedKey, StrandRecord
@@ -61,6 +62,15 @@ def put_case(session: Session, case: Case, now: datetime) -> bool:
     )
     session.flush()
     return True
+
+
+def put_dates_entry(session: Session, case_id: str, entry: int) -> None:
+    """Note which ledger entry tells the case as it is from now on; the first one is the one that opened it."""
+    row = session.get_one(CaseRow, case_id)
+    row.opened_entry = entry if row.opened_entry is None else row.opened_entry
+    row.dates_entry = entry
+    session.add(row)
+    session.flush()
 
 
 def add_strand(session: Session, customer: str, strand: Strand) -> None:
@@ -164,6 +174,34 @@ def put_unrecoverable(session: Session, key_id: str, at: datetime, entry: int) -
 # ------------------------------------------------------------------------------------------------- reading
 
 
+_CLEARING = (StrandState.SHREDDED, StrandState.ERASING, StrandState.REOPENED, StrandState.ERASED)
+_HIDDEN = (StrandState.BUFFER, StrandState.TOMBSTONED)
+
+
+def refuse_writing(session: Session, customer: str, dataset: str) -> None:
+    """Return where the customer's data of this dataset may be written now.
+
+    Raises RefusedByRule while it is only stored, and NotYet while older data is being cleared away: nothing new is written
+    to a place until its erasure is verified.
+    """
+    for record in strands(session, customer=customer, states=(*_CLEARING, *_HIDDEN)):
+        about_all = record.strand.part.is_whole_dataset and record.strand.subscription is None
+        if record.strand.dataset != dataset or not about_all:
+            continue
+        if record.state in _HIDDEN:
+            raise RefusedByRule(f"dataset {dataset} is {record.state}: it is stored, and nothing else")
+        if record.strand.keep_written is None:
+            raise NotYet(f"not yet: older data of dataset {dataset} is being deleted; write when that is verified")
+
+
+def living_customers(session: Session, customers: Sequence[str]) -> frozenset[str]:
+    """Those of the customers who have a living subscription."""
+    if not customers:
+        return frozenset()
+    query = select(SubscriptionRow.customer).distinct()
+    return frozenset(session.exec(query)) & frozenset(customers)
+
+
 @dataclass(frozen=True, slots=True)
 class _Rows:
     copies: dict[str, dict[str, CopyRow]]
@@ -213,7 +251,8 @@ def cases(session: Session, *, customer: str | None = None, case: str | None = N
     for row in rows:
         records = tuple(by_case.get(row.id, ()))
         bare = _CASE.validate_json(row.case)
-        found.append(CaseRecord(replace(bare, strands=tuple(r.strand for r in records)), row.opened_at, records))
+        whole = replace(bare, strands=tuple(r.strand for r in records))
+        found.append(CaseRecord(whole, row.opened_at, records, row.opened_entry, row.dates_entry))
     return tuple(found)
 
 

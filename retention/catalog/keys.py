@@ -10,6 +10,7 @@ from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
+from retention.catalog.cases import refuse_writing
 from retention.catalog.database import Catalog
 from retention.catalog.tables import EpochRow, KeyRow
 from retention.keys.store import PAGE_SIZE, Rewrap
@@ -128,6 +129,7 @@ def add_key(session: Session, key: WrappedKey) -> WrappedKey | None:
     there = _find(session, key.scope)
     if there is not None:
         return _key(there)
+    refuse_writing(session, key.scope.customer, key.scope.dataset)
     session.add(
         KeyRow(
             key_id=key.key_id,

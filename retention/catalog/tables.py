@@ -89,6 +89,8 @@ class CaseRow(SQLModel, table=True):
     policy_hash: str = Field(sa_column=_name(length=64))
     started_at: datetime = Field(sa_column=_instant(optional=False))
     opened_at: datetime = Field(sa_column=_instant(optional=False))
+    opened_entry: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
+    dates_entry: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
     case: str = Field(sa_column=Column(LONG_TEXT, nullable=False))
 
 

@@ -1,4 +1,4 @@
-"""How the ledger speaks of cases and copies: names from the policy as they are, everything of the customer's as commitments."""
+"""How the ledger speaks of cases and copies: the policy's names as they are, what is the customer's as commitments."""
 
 from __future__ import annotations
 

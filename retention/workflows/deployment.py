@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -18,7 +16,7 @@ from retention.errors import InputError
 from retention.keys.keyring import Keyring
 from retention.keys.provider import KeyProvider
 from retention.model.policy import Policy
-from retention.policy.text import policy_from_canonical
+from retention.policy.load import policy_from_canonical
 from retention.workflows.journal import Journal
 from storage_adapters.contract import Store
 
@@ -51,8 +49,9 @@ class PolicyShelf:
 class Deployment:
     """The open parts of one service.
 
-    clock: legal time, which a demo may run fast. wall: the machine's own clock, for leases. roll_every: how old an epoch
-    key gets. lease_term: how long a silent daemon keeps others from acting.
+    clock: legal time, which a demo may run fast. wall: the machine's own clock, for leases. store_kinds: the kind of each
+    store (s3, sql, redis, files). roll_every: how old an epoch key gets. lease_term: how long a silent daemon keeps others
+    from acting.
     """
 
     catalog: Catalog
@@ -63,10 +62,10 @@ class Deployment:
     keyring: Keyring
     clock: Clock
     wall: Clock
+    store_kinds: Mapping[str, str] = field(default_factory=dict)
     shelf: PolicyShelf = field(default_factory=PolicyShelf)
     roll_every: timedelta = timedelta(days=1)
     lease_term: timedelta = timedelta(seconds=15)
-    holder: str = field(default_factory=lambda: f"{socket.gethostname()}/{os.getpid()}")
 
     def store(self, name: str) -> Store:
         """The configured store. Raises InputError where retention.toml has none of this name."""

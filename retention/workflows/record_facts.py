@@ -135,17 +135,20 @@ def _record_customer(
     tally: _Tally,
 ) -> None:
     fact_rows.lock_customer(session, customer, now)
-    entries: list[Entry] = []
-    for fact in facts:
-        if fact_rows.find_digest(session, fact.key) is not None:
-            tally.repeated_count += 1
-            continue
-        fact_rows.add_fact(session, fact)
-        tally.new_count += 1
-        entries.append(_fact_entry(journal, fact, now))
-    if entries:
-        entries += reconcile(journal, session, customer, versions, now, tally)
-        journal.write(session, *entries)
+    new = [fact for fact in facts if _is_new(session, fact)]
+    tally.new_count += len(new)
+    tally.repeated_count += len(facts) - len(new)
+    if new:
+        journal.write(session, *(_fact_entry(journal, fact, now) for fact in new))
+        reconcile(journal, session, customer, versions, now, tally)
+
+
+def _is_new(session: Session, fact: Fact) -> bool:
+    """Record the fact unless it is there already; True when it was not."""
+    if fact_rows.find_digest(session, fact.key) is not None:
+        return False
+    fact_rows.add_fact(session, fact)
+    return True
 
 
 def reconcile(
@@ -155,8 +158,8 @@ def reconcile(
     versions: Sequence[Policy],
     now: datetime,
     tally: _Tally | None = None,
-) -> list[Entry]:
-    """The customer's stored cases, holds and flags are what all their facts amount to; the entries that tell it.
+) -> None:
+    """The customer's stored cases, holds and flags are what all their facts amount to, and the ledger tells it.
 
     The caller holds the customer's lock. What is past its point of no return stays as it is.
     """
@@ -171,17 +174,16 @@ def reconcile(
         [(key.service, key.id) for key in derived.live],
         [(flag.fact, flag.what) for flag in derived.flags],
     )
-    entries = _flag_entries(journal, customer, derived, dict(known_flags), now, tally)
+    journal.write(session, *_flag_entries(journal, customer, derived, dict(known_flags), now, tally))
     records = {record.strand.id: record for case in existing for record in case.strands}
     for case in derived.cases:
-        entries += _put_case(journal, session, case, records, now, tally)
+        _put_case(journal, session, case, records, now, tally)
     wanted = {strand.id for case in derived.cases for strand in case.strands}
     by_id = {case.id: case for case in derived.cases}
     for record in records.values():
         if record.strand.id not in wanted and record.state in REVOCABLE:
-            entries.append(_bring_back(journal, session, record, by_id.get(record.strand.case), now))
+            journal.write(session, _bring_back(journal, session, record, by_id.get(record.strand.case), now))
             tally.brought_back.append(record.strand.id)
-    return entries
 
 
 def _history(existing: Sequence[CaseRecord]) -> History:
@@ -201,7 +203,7 @@ def _put_case(
     records: dict[str, StrandRecord],
     now: datetime,
     tally: _Tally,
-) -> list[Entry]:
+) -> None:
     is_new = case_rows.put_case(session, case, now)
     changed = False
     for strand in case.strands:
@@ -217,10 +219,11 @@ def _put_case(
             changed = True
     if is_new:
         tally.opened.append(case.id)
-    if not (is_new or changed):
-        return []
-    kind = EntryType.CASE_OPENED if is_new else EntryType.CASE_CHANGED
-    return [Entry(kind, now, case_dates(journal, case).to_json(), case=case.id, policy=case.policy_hash)]
+    if is_new or changed:
+        kind = EntryType.CASE_OPENED if is_new else EntryType.CASE_CHANGED
+        entry = Entry(kind, now, case_dates(journal, case).to_json(), case=case.id, policy=case.policy_hash)
+        (position,) = journal.write(session, entry)
+        case_rows.put_dates_entry(session, case.id, position)
 
 
 def _start_again(session: Session, record: StrandRecord, strand: Strand, now: datetime) -> None:

@@ -1,0 +1,104 @@
+"""Look again at what was verified: data that appears later reopens its case, and what could not go yet goes when it can.
+
+Source: product promise "found again later → reopened"; clause 6.10 (until the backup can be deleted).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from retention.catalog import cases as case_rows
+from retention.evidence.entries import EntryType
+from retention.lifecycle.states import StrandEvent, next_state
+from retention.model.case import StrandState
+from retention.model.copy import CopyRole, CopyStatus, EndState
+from retention.model.plan import StepKind
+from retention.model.record import StrandRecord
+from retention.workflows.carry_out_plan import RunHooks
+from retention.workflows.deployment import Deployment
+from retention.workflows.run_cycle import owned
+from retention.workflows.steps.backups import assess_mixed_backup
+from retention.workflows.steps.verify import remains_of
+from retention.workflows.strand_run import StrandRun
+from storage_adapters.errors import StoreError
+
+
+@dataclass(slots=True)
+class Looked:
+    """What a verification run came to: strands looked at, those found again, copies that went since, and troubles."""
+
+    strands: int = 0
+    reopened: list[str] = field(default_factory=list)
+    gone_since: list[str] = field(default_factory=list)
+    troubles: list[tuple[str, str]] = field(default_factory=list)
+
+
+def verify_again(deployment: Deployment, hooks: RunHooks | None = None, at_most: int = 1_000) -> Looked:
+    """The verified strands that were looked at longest ago are looked at again, `at_most` in one run.
+
+    A strand whose customer came back is left alone: what lies there now is theirs. Raises NotTheOwner and Stopped.
+    """
+    hooks = hooks or RunHooks()
+    looked = Looked()
+    with owned(deployment) as lease:
+        with deployment.catalog.reading() as session:
+            records = case_rows.strands(session, states=[StrandState.VERIFIED, StrandState.CERTIFIED])
+            live = case_rows.living_customers(session, [record.customer for record in records])
+        due = [record for record in records if not _came_back(record, live)]
+        for record in sorted(due, key=_last_look)[:at_most]:
+            with deployment.catalog.reading() as session:
+                (case,) = case_rows.cases(session, case=record.strand.case)
+            run = StrandRun(deployment, case.case, record, lease, hooks.observe, hooks.should_stop)
+            _look(run, looked)
+    deployment.journal.publish()
+    return looked
+
+
+def _last_look(record: StrandRecord) -> datetime:
+    return record.checked_at or record.verified_at or record.strand.due.at
+
+
+def _came_back(record: StrandRecord, live: frozenset[str]) -> bool:
+    """Whether the customer has a living subscription again: data found now may be theirs of today."""
+    return record.strand.not_from is not None or record.customer in live
+
+
+def _look(run: StrandRun, looked: Looked) -> None:
+    looked.strands += 1
+    found: list[CopyStatus] = []
+    changed: list[CopyStatus] = []
+    try:
+        for status in run.record.copies:
+            now_known = _copy_now(run, status)
+            (found if now_known.end_state is EndState.FAILED else changed).append(now_known)
+    except StoreError as error:
+        looked.troubles.append((run.record.strand.id, str(error)))
+        return
+    with run.step(StepKind.VERIFY), run.transaction() as session:
+        for status in (*found, *changed):
+            if status != run.status(status.copy):
+                run.put_outcome(session, replace(status, verified_at=run.now))
+        if found:
+            state = next_state(run.record.state, StrandEvent.FOUND_AGAIN)
+            case_rows.move_strand(session, run.record, state, run.now, clear=("erased_at", "verified_at"))
+            body = {"copies": [status.copy.label for status in found]}
+            run.deployment.journal.write(session, run.entry(EntryType.FOUND_AGAIN, dict(body)))
+            looked.reopened.append(run.record.strand.id)
+        else:
+            case_rows.move_strand(session, run.record, run.record.state, run.now, "checked_at")
+        run.finish(session, StepKind.VERIFY)
+    looked.gone_since += [s.copy.label for s in changed if s.end_state is not run.status(s.copy).end_state]
+
+
+def _copy_now(run: StrandRun, status: CopyStatus) -> CopyStatus:
+    """The copy as a look now finds it: FAILED where something is there again."""
+    if status.copy.role is CopyRole.BACKUP and status.copy.place is None:
+        is_open = status.end_state is not None and not status.end_state.is_gone
+        return assess_mixed_backup(run, status) if is_open else status
+    if status.copy.place is None:
+        return status
+    _, left = remains_of(run, status)
+    if left:
+        return replace(status, end_state=EndState.FAILED, reason=f"found again: {left} items", until=None)
+    return status
