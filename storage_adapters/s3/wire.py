@@ -13,6 +13,7 @@ import base64
 import hashlib
 import random
 import re
+import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -43,6 +44,8 @@ ANSWER_LIMIT = 64 * 1024 * 1024
 """The most bytes read of one answer; a page of 1,000 keys of 1,024 bytes each, all encoded, is about 4 MB."""
 
 _HOST_BUCKET = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
+_AT_ONCE = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
+"""Do not wait for an acknowledgement between a request's head and its body: that costs 40 ms."""
 _random = random.SystemRandom()
 T = TypeVar("T")
 
@@ -105,6 +108,7 @@ class Wire:
             proxies=get_environ_proxies(self._base),
             timeout=(settings.connect_timeout, settings.read_timeout),  # type: ignore[arg-type] # stub: int only
             max_pool_connections=settings.workers + 4,
+            socket_options=_AT_ONCE,  # type: ignore[arg-type] # stub: names only
         )
 
     def ask(self, request: Request, read: Callable[[Answer], T]) -> T:

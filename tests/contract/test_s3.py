@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote, unquote
 
 import pytest
-from mypy_boto3_s3 import S3Client
+from moto.s3.models import s3_backends
 
 from storage_adapters.conformance import Bench, StoreConformance
 from storage_adapters.contract import Objects, Place, Prefix
@@ -28,13 +27,14 @@ def moto_takes(name: str) -> str:
 
 
 class MotoBench:
-    """Objects `data/<customer>/<name>` in a bucket of moto, written and read by boto3."""
+    """Objects `data/<customer>/<name>` in a bucket of moto; its memory, in this process, is the application's way in."""
 
     place_kinds: frozenset[type[Place]] = frozenset({Prefix, Objects})
     has_bytes = True
 
-    def __init__(self, endpoint: str, client: S3Client, bucket: str) -> None:
-        self._endpoint, self._client, self._bucket = endpoint, client, bucket
+    def __init__(self, endpoint: str, bucket: str) -> None:
+        self._endpoint, self._bucket = endpoint, bucket
+        self._memory = s3_backends["123456789012"]["aws"]
         self.store = store_on(endpoint, bucket)
 
     def place(self, customer: str) -> Place:
@@ -45,23 +45,17 @@ class MotoBench:
 
     def put(self, customer: str, contents: Mapping[str, bytes]) -> None:
         start = f"{FOLDER}{moto_takes(customer)}/"
-
-        def put(name: str) -> None:
-            self._client.put_object(Bucket=self._bucket, Key=start + moto_takes(name), Body=contents[name])
-
-        with ThreadPoolExecutor(4) as pool:
-            list(pool.map(put, contents))
+        for name, content in contents.items():
+            self._memory.put_object(self._bucket, start + moto_takes(name), content)
 
     def read(self, customer: str) -> dict[str, bytes]:
         start = f"{FOLDER}{moto_takes(customer)}/"
-        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=start)
-        keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
-
-        def read(key: str) -> bytes:
-            return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
-
-        with ThreadPoolExecutor(4) as pool:
-            return {unquote(key.removeprefix(start)): body for key, body in zip(keys, pool.map(read, keys), strict=True)}
+        found = {key: self._memory.get_object(self._bucket, key) for key in self._memory.get_bucket(self._bucket).keys}
+        return {
+            unquote(key.removeprefix(start)): visible.value
+            for key, visible in found.items()
+            if key.startswith(start) and visible is not None
+        }
 
     def missing(self) -> tuple[S3Store, Place]:
         return store_on(self._endpoint, "no-such-bucket"), Prefix("data/c-1/")
@@ -98,16 +92,16 @@ class ExactBench:
 
 class TestS3WithVersions(StoreConformance):
     @pytest.fixture
-    def bench(self, s3_endpoint: str, s3_client: S3Client, new_s3_bucket: NewBucket) -> Iterator[Bench]:
-        bench = MotoBench(s3_endpoint, s3_client, new_s3_bucket())
+    def bench(self, s3_endpoint: str, new_s3_bucket: NewBucket) -> Iterator[Bench]:
+        bench = MotoBench(s3_endpoint, new_s3_bucket())
         yield bench
         bench.store.close()
 
 
 class TestS3WithoutVersions(StoreConformance):
     @pytest.fixture
-    def bench(self, s3_endpoint: str, s3_client: S3Client, new_s3_bucket: NewBucket) -> Iterator[Bench]:
-        bench = MotoBench(s3_endpoint, s3_client, new_s3_bucket(versioned=False))
+    def bench(self, s3_endpoint: str, new_s3_bucket: NewBucket) -> Iterator[Bench]:
+        bench = MotoBench(s3_endpoint, new_s3_bucket(versioned=False))
         yield bench
         bench.store.close()
 

@@ -221,6 +221,8 @@ def _tag(element: ElementTree.Element) -> str:
 def _handler(s3: ExactS3) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        wbufsize = -1  # one packet for head and body
+        disable_nagle_algorithm = True
 
         def setup(self) -> None:
             s3.connections += 1
