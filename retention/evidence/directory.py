@@ -30,7 +30,7 @@ class LedgerDirectory:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the writer's lock, among processes and threads; waits for it. A killed holder frees it."""
-        self.root.mkdir(parents=True, exist_ok=True)
+        self._make_parents(self.root)
         handle = os.open(self.root / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)

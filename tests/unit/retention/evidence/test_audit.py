@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from retention.evidence.audit import MOST_FINDINGS, Audit, audit_ledger
 from retention.evidence.checkpoint import sign_checkpoint
@@ -278,3 +280,19 @@ def test_a_signed_entry_that_is_no_entry_is_found(root: Path, key: VerifierKey) 
             raise Malformed("not JSON")
 
     assert found(audit_ledger(Ledger(root, key), check=refuse)) == [("entry-malformed", "entry 5", 5)]
+
+
+@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_no_changed_byte_of_any_file_goes_unseen(root: Path, key: VerifierKey, data: st.DataObject) -> None:
+    files = sorted(path for path in root.rglob("*") if path.is_file() and path.name != ".lock")
+    path = data.draw(st.sampled_from(files), label="file")
+    whole = path.read_bytes()
+    at = data.draw(st.integers(0, len(whole) - 1), label="offset")
+    flip = data.draw(st.integers(1, 255), label="bits")
+    path.write_bytes(whole[:at] + bytes([whole[at] ^ flip]) + whole[at + 1 :])
+    try:
+        place = path.relative_to(root).as_posix()
+        assert any(found_at == place for _, found_at, _ in found(audit_ledger(Ledger(root, key))))
+    finally:
+        path.write_bytes(whole)

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from retention.evidence.canonical import encode_json
 from retention.evidence.certificate import (
@@ -435,3 +437,15 @@ def test_the_statement_reads_as_typed_nouns(file: bytes) -> None:
     assert statement.issued_at - statement.started_at == timedelta(days=15, hours=8, minutes=10)
     assert statement.cited() == (1, 2, 3, 4, 5)
     assert decode_entry(encode_json(Certificate.parse(file).entries[0].entry)).case == statement.case
+
+
+@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_a_changed_byte_is_found_unless_it_changes_nothing_that_is_said(
+    file: bytes, key: VerifierKey, data: st.DataObject
+) -> None:
+    at = data.draw(st.integers(0, len(file) - 1), label="offset")
+    new = data.draw(st.sampled_from([b"", b" ", b"0", b"a", b'"', b"{", b"\xff", b"1.5"]), label="instead")
+    other = file[:at] + new + file[at + 1 :]
+    if not certificate_findings(other, key):
+        assert json.loads(other) == json.loads(file)

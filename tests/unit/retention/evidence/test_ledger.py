@@ -218,6 +218,30 @@ def test_two_writers_take_turns_and_lose_nothing(ledger: Ledger, signer: SeedSig
     assert list(ledger.entries()) == entries(40)
 
 
+def test_a_reader_beside_the_writer_always_sees_a_whole_ledger(ledger: Ledger, signer: SeedSigner) -> None:
+    ledger.publish(0, entries(200), signer)
+    done = threading.Event()
+    seen: list[int] = []
+
+    def read() -> None:
+        reader = Ledger(ledger.files.root, ledger.key)
+        while not done.is_set():
+            held = list(reader.entries())
+            assert held == entries(len(held))
+            seen.append(len(held))
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    try:
+        for size in range(200, 320):
+            ledger.publish(size, entries(1, size), signer)
+    finally:
+        done.set()
+        thread.join()
+    assert len(set(seen)) > 1
+    assert seen == sorted(seen)
+
+
 # ---------------------------------------------------------------------------------------------------- crashes
 
 
