@@ -1,0 +1,146 @@
+"""What differs between PostgreSQL, MariaDB and SQLite, as one list of questions that each of them answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from sqlalchemy import ColumnElement, Connection, Engine, Table
+from sqlalchemy.engine import URL, Inspector
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.sql.elements import ColumnClause
+from sqlalchemy.types import TypeEngine
+
+from storage_adapters.sql.names import Key, TableName
+
+
+class Trouble(StrEnum):
+    """What a database's error means for what to do next."""
+
+    MISSING = "missing"  # the database or a table is not there
+    FORBIDDEN = "forbidden"  # no, and no again
+    CONSTRAINT = "constraint"  # these rows break a constraint, others may not
+    BUSY = "busy"  # a deadlock, a lock or a timeout: the transaction is rolled back and can be repeated
+    LOST = "lost"  # the connection is gone
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What an error means. `word` is the database's code or a constraint's name, never data."""
+
+    trouble: Trouble
+    word: str
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long one statement may run and wait for a lock, in seconds, and how often a batch is tried."""
+
+    statement_seconds: float = 30.0
+    lock_seconds: float = 5.0
+    attempts: int = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A foreign key: `columns` of `child` point at `parent_columns` of `parent`.
+
+    acts: the database changes or deletes the child by itself when the parent goes (CASCADE, SET NULL, SET DEFAULT).
+    cascades: what it does is to delete it.
+    """
+
+    constraint: str
+    child: TableName
+    columns: tuple[str, ...]
+    parent: TableName
+    parent_columns: tuple[str, ...]
+    acts: bool
+    cascades: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Oddities:
+    """Tables that are not what they seem, and triggers.
+
+    parts: partitions, whose rows are seen through the table that they are part of.
+    with_history: tables that keep deleted rows in a history.
+    """
+
+    parts: frozenset[TableName] = frozenset()
+    with_history: frozenset[TableName] = frozenset()
+
+
+class Dialect(Protocol):
+    """One database's answers."""
+
+    @property
+    def longest_name(self) -> int:
+        """The most bytes an identifier may have."""
+        ...
+
+    @property
+    def largest_integer(self) -> int:
+        """The largest integer that a column can hold."""
+        ...
+
+    @property
+    def customer_type(self) -> TypeEngine[bytes]:
+        """The type of `CUSTOMER_COLUMN`: bytes that are compared as they are, and can be indexed."""
+        ...
+
+    def engine(self, url: URL, limits: Limits) -> Engine:
+        """An engine whose sessions are set up as the adapter needs them. Connects to nothing yet."""
+        ...
+
+    def begin(self, connection: Connection, limits: Limits) -> None:
+        """The transaction that has just begun is bounded by the limits."""
+        ...
+
+    def verdict(self, error: DBAPIError) -> Verdict:
+        """What the error means."""
+        ...
+
+    def schemas(self, connection: Connection, inspector: Inspector) -> list[str]:
+        """The schemas in which tables may lie, the default one first."""
+        ...
+
+    def references(self, connection: Connection, inspector: Inspector, schemas: Sequence[str]) -> Iterable[Reference]:
+        """Every foreign key of, or into, tables of these schemas."""
+        ...
+
+    def oddities(self, connection: Connection) -> Oddities:
+        """What else the schema knows."""
+        ...
+
+    def row_id(self, table: Table) -> ColumnClause[object] | None:
+        """The database's own address of a row of a table without key; None where it has none."""
+        ...
+
+    def among(self, columns: Sequence[ColumnElement[object]], keys: Sequence[Key]) -> ColumnElement[bool]:
+        """Whether the columns' values are one of the keys (not empty, at most `PAGE_SIZE`)."""
+        ...
+
+    def is_exactly(self, column: ColumnElement[object], text: str) -> ColumnElement[bool] | None:
+        """Whether a column of text holds exactly this text, whatever its collation; None where it never can."""
+        ...
+
+    def hidden_name(self, table: TableName) -> TableName:
+        """The table that keeps the hidden rows of this one; its name may be too long."""
+        ...
+
+    def settle(self, engine: Engine) -> bool:
+        """Whether nothing of what was deleted is left in the database's journals, where that can be done at once."""
+        ...
+
+    def notes(self, connection: Connection) -> list[str]:
+        """What an operator has to know about this database, one sentence each."""
+        ...
+
+
+CUSTOMER_COLUMN = "retention_tombstone_customer"
+"""The column of a table of hidden rows that says whose they are, in UTF-8 bytes."""
+
+READS_ONLY = "retention_reads_only"
+"""The execution option of a connection whose transactions change nothing."""

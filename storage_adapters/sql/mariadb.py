@@ -1,0 +1,169 @@
+"""MariaDB's answers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+
+from sqlalchemy import (
+    BINARY,
+    ColumnElement,
+    Connection,
+    Engine,
+    Table,
+    cast,
+    create_engine,
+    event,
+    func,
+    literal,
+    literal_column,
+    text,
+    tuple_,
+)
+from sqlalchemy.engine import URL, Inspector
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.sql.elements import ColumnClause
+from sqlalchemy.types import TypeEngine
+
+from storage_adapters.sql.dialect import Limits, Oddities, Reference, Trouble, Verdict
+from storage_adapters.sql.names import Key, TableName
+
+HIDDEN_PREFIX = "retention_tombstone__"
+SYSTEM_SCHEMAS = frozenset({"information_schema", "mysql", "performance_schema", "sys"})
+
+_BUSY = frozenset({1020, 1205, 1213, 1317, 1969, 3024})
+_MISSING = frozenset({1049, 1146})
+_LOST = frozenset({0, 1040, 1053, 1152, 1153, 1158, 1159, 1160, 1161, 1203, 1226, 1927, 2002, 2003, 2006, 2013, 2055})
+_CONSTRAINT = frozenset({1022, 1048, 1062, 1169, 1216, 1217, 1364, 1451, 1452, 1557, 1761, 1762, 4025})
+_NAME = re.compile(r"CONSTRAINT [`'\"]((?:[^`]|``)+?)[`'\"]|for key '([^']+)'")
+
+# without it an id of 0 would come back as the next free number, and old dates that are no dates not at all
+_MODES = "STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES,NO_ENGINE_SUBSTITUTION"
+
+_REFERENCES = text("""
+    SELECT used.constraint_schema, used.constraint_name, used.table_schema, used.table_name, used.column_name,
+           used.referenced_table_schema, used.referenced_table_name, used.referenced_column_name, rules.delete_rule
+    FROM information_schema.key_column_usage used
+    JOIN information_schema.referential_constraints rules
+      ON rules.constraint_schema = used.constraint_schema AND rules.constraint_name = used.constraint_name
+     AND rules.table_name = used.table_name
+    WHERE used.referenced_table_name IS NOT NULL
+    ORDER BY used.table_schema, used.table_name, used.constraint_name, used.ordinal_position
+""")
+_VERSIONED = text(
+    "SELECT table_schema, table_name FROM information_schema.tables WHERE table_type = 'SYSTEM VERSIONED'"
+)
+_NOT_INNODB = text("""
+    SELECT table_name FROM information_schema.tables
+    WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE' AND engine <> 'InnoDB' ORDER BY 1
+""")
+_TRIGGERS = text(
+    "SELECT DISTINCT event_object_table FROM information_schema.triggers WHERE trigger_schema = DATABASE() ORDER BY 1"
+)
+
+
+class MariaDB:
+    """MariaDB 10.6 and later, through PyMySQL. MySQL itself is refused: its timeouts and RETURNING differ."""
+
+    longest_name = 64
+    largest_integer = 2**64 - 1
+    customer_type: TypeEngine[bytes] = BINARY(255)  # becomes VARBINARY when a table is created from it
+
+    def engine(self, url: URL, limits: Limits) -> Engine:
+        engine = create_engine(
+            url.set(drivername="mysql+pymysql"),
+            isolation_level="READ COMMITTED",  # a look inside a transaction sees what others have committed since
+            connect_args={"connect_timeout": 10, "charset": "utf8mb4"},
+        )
+        settings = {
+            "sql_mode": f"'{_MODES}'",
+            "time_zone": "'+00:00'",
+            "max_statement_time": f"{limits.statement_seconds:.3f}",
+            "innodb_lock_wait_timeout": str(max(1, round(limits.lock_seconds))),
+            "lock_wait_timeout": str(max(1, round(limits.lock_seconds))),
+            # a long list of keys would be made a subquery that is run again for each row of the table
+            "in_predicate_conversion_threshold": "0",
+        }
+        statement = "SET SESSION " + ", ".join(f"{name} = {value}" for name, value in settings.items())
+
+        @event.listens_for(engine, "connect")
+        def set_up(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+            cursor = connection.cursor()
+            cursor.execute(statement)
+            cursor.close()
+
+        return engine
+
+    def begin(self, connection: Connection, limits: Limits) -> None:
+        """Nothing: the limits hold for the session."""
+
+    def verdict(self, error: DBAPIError) -> Verdict:
+        args = error.orig.args if error.orig is not None else ()
+        code = args[0] if args and isinstance(args[0], int) else 0
+        if error.connection_invalidated or code in _LOST:
+            return Verdict(Trouble.LOST, str(code or "no answer"))
+        if code in _BUSY:
+            return Verdict(Trouble.BUSY, str(code))
+        if code in _MISSING:
+            return Verdict(Trouble.MISSING, str(code))
+        if code in _CONSTRAINT:
+            found = _NAME.search(str(args[1])) if len(args) > 1 else None
+            return Verdict(Trouble.CONSTRAINT, next(filter(None, found.groups())) if found else str(code))
+        return Verdict(Trouble.FORBIDDEN, str(code))
+
+    def schemas(self, connection: Connection, inspector: Inspector) -> list[str]:
+        default = inspector.default_schema_name or ""
+        others = [name for name in inspector.get_schema_names() if name != default]
+        return [default, *(name for name in others if name not in SYSTEM_SCHEMAS)]
+
+    def references(self, connection: Connection, inspector: Inspector, schemas: Sequence[str]) -> Iterable[Reference]:
+        # read here, because SQLAlchemy reads SHOW CREATE TABLE and passes over names that hold a backtick
+        for (_, name, *_), rows in groupby(
+            connection.execute(_REFERENCES), key=lambda row: (row[0], row[1], *row[2:4])
+        ):
+            parts = list(rows)
+            first = parts[0]
+            yield Reference(
+                name,
+                TableName(first[2], first[3]),
+                tuple(part[4] for part in parts),
+                TableName(first[5], first[6]),
+                tuple(part[7] for part in parts),
+                acts=first[8] in ("CASCADE", "SET NULL", "SET DEFAULT"),
+                cascades=first[8] == "CASCADE",
+            )
+
+    def oddities(self, connection: Connection) -> Oddities:
+        return Oddities(with_history=frozenset(TableName(*row) for row in connection.execute(_VERSIONED)))
+
+    def row_id(self, table: Table) -> ColumnClause[object] | None:
+        return None
+
+    def among(self, columns: Sequence[ColumnElement[object]], keys: Sequence[Key]) -> ColumnElement[bool]:
+        return columns[0].in_([key[0] for key in keys]) if len(columns) == 1 else tuple_(*columns).in_(keys)
+
+    def is_exactly(self, column: ColumnElement[object], text: str) -> ColumnElement[bool] | None:
+        # bytes, because even the collations named "bin" pass over spaces at the end
+        utf8 = func.convert(column.op("USING")(literal_column("utf8mb4")))
+        return cast(utf8, BINARY) == literal(text.encode(), BINARY)
+
+    def hidden_name(self, table: TableName) -> TableName:
+        return TableName(table.schema, f"{HIDDEN_PREFIX}{table.name}")
+
+    def settle(self, engine: Engine) -> bool:
+        return True
+
+    def notes(self, connection: Connection) -> list[str]:
+        notes = ["Deleted rows stay in InnoDB's pages and undo log until purge, and in backups of them."]
+        if connection.execute(text("SELECT @@log_bin")).scalar():
+            notes.append("The binary log is on and keeps deleted rows until it is purged; replicas follow with delay.")
+        triggers = list(connection.execute(_TRIGGERS).scalars())
+        if triggers:
+            notes.append(f"Triggers may copy or change rows as they go and come back, on: {', '.join(triggers)}.")
+        loose = list(connection.execute(_NOT_INNODB).scalars())
+        if loose:
+            notes.append(f"Without transactions and foreign keys, because not InnoDB: {', '.join(loose)}.")
+        return notes

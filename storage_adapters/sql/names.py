@@ -1,0 +1,133 @@
+"""How tables and rows are named: in policies, in items, and in what is said to people."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal, InvalidOperation
+from uuid import UUID
+
+from sqlalchemy.types import TypeEngine
+
+from storage_adapters.contract import Item, ItemKind, KeyValue
+
+Key = tuple[object, ...]
+"""The values of a row's key columns, as the driver gives and takes them."""
+
+EXACT_IN_JSON = 2**53 - 1
+"""The largest integer that every reader of JSON gets right. Source: RFC 7493 (I-JSON), 2.2."""
+
+_TO_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_INTEGER = re.compile(r"0|-?[1-9][0-9]*")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class TableName:
+    """A table by schema (on MariaDB: database) and name, both as the database stores them."""
+
+    schema: str
+    name: str
+
+    def label(self, default_schema: str) -> str:
+        """`table` in the default schema, `schema.table` elsewhere."""
+        return self.name if self.schema == default_schema else f"{self.schema}.{self.name}"
+
+
+def readings(name: str, default_schema: str) -> list[TableName]:
+    """Every table that a policy's `table` or `schema.table` can mean; names may themselves hold dots."""
+    dots = [at for at, character in enumerate(name) if character == "." and 0 < at < len(name) - 1]
+    return [TableName(default_schema, name), *(TableName(name[:at], name[at + 1 :]) for at in dots)]
+
+
+class RowNames:
+    """Names rows of one table: `{"key":{"id":7},"table":"session"}`, with `"hidden":true` in front for tombstones.
+
+    The form is canonical JSON (RFC 8785). Integers that JSON readers would round, and values that are neither text
+    nor integers, are given as text.
+    """
+
+    def __init__(self, label: str, key_columns: Sequence[str], *, hidden: bool) -> None:
+        self._kind = ItemKind.TOMBSTONE if hidden else ItemKind.ROW
+        self._head = '{"hidden":true,"key":' if hidden else '{"key":'
+        self._tail = f',"table":{_TO_JSON(label)}}}'
+        # RFC 8785 sorts by UTF-16 code units
+        by_name = sorted(enumerate(key_columns), key=lambda each: each[1].encode("utf-16-be"))
+        self._fields = [(f"{_TO_JSON(name)}:", at) for at, name in by_name]
+
+    def item(self, key: Key) -> Item:
+        """The item that stands for the row with this key. Databases tell neither size nor time of writing."""
+        fields = ",".join([name + _TO_JSON(in_name(key[at])) for name, at in self._fields])
+        return Item(self._kind, f"{self._head}{{{fields}}}{self._tail}")
+
+
+def in_name(value: object) -> KeyValue:
+    """A key's value as it stands in a name: integers and text as they are, everything else as text."""
+    match value:
+        case str():
+            return value
+        case int():
+            return int(value) if -EXACT_IN_JSON <= value <= EXACT_IN_JSON else str(int(value))
+        case bytes() | bytearray() | memoryview():
+            return bytes(value).hex()
+        case datetime() | date() | time():
+            return value.isoformat()
+        case _:
+            return str(value)
+
+
+def integer_of(text: str) -> int | None:
+    """The integer that is written exactly so, without plus, spaces, leading zeros or `-0`; None for all other text."""
+    return int(text) if _INTEGER.fullmatch(text) and len(text) <= 40 else None
+
+
+def key_from(named: Mapping[str, KeyValue], types: Mapping[str, TypeEngine[object]]) -> Key | None:
+    """The key whose columns have these types, from values as `in_name` writes them, in the order of `types`.
+
+    None where a value can be no value of its column, so that there is no such row. Raises ValueError where the
+    columns are not just the key's: then the caller means something else.
+    """
+    if set(named) != set(types):
+        raise ValueError(f"a row is named by its key columns {sorted(types)}, not by {sorted(named)}")
+    values = [_from_name(named[column], kind) for column, kind in types.items()]
+    return None if any(value is None for value in values) else tuple(values)
+
+
+def _from_name(value: KeyValue, kind: TypeEngine[object]) -> object | None:
+    try:
+        python_type = kind.python_type
+    except NotImplementedError:  # a type that SQLAlchemy does not know: the driver knows best
+        return value
+    text = str(value)
+    if python_type in (int, bool):
+        return integer_of(text)
+    if python_type is str:
+        return text
+    if python_type is timedelta:
+        return _duration(text)
+    try:
+        return _READERS[python_type](text) if python_type in _READERS else value
+    except (ValueError, InvalidOperation):
+        return None
+
+
+def _duration(text: str) -> timedelta | None:
+    """The duration as Python writes it: `1 day, 2:03:04.5`."""
+    found = re.fullmatch(r"(?:(-?\d+) days?, )?(\d+):(\d\d):(\d\d(?:\.\d{1,6})?)", text)
+    if found is None:
+        return None
+    days, hours, minutes, seconds = found.groups()
+    return timedelta(int(days or 0), hours=int(hours), minutes=int(minutes), seconds=float(seconds))
+
+
+_READERS: dict[type, Callable[[str], object]] = {
+    bytes: bytes.fromhex,
+    float: float,
+    Decimal: Decimal,
+    UUID: UUID,
+    datetime: datetime.fromisoformat,
+    date: date.fromisoformat,
+    time: time.fromisoformat,
+}
