@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
@@ -85,7 +85,7 @@ class Strand:
     @property
     def id(self) -> str:
         """Unique within the catalogue, the same whenever it is derived again from the same facts."""
-        return f"{self.case}/{self.dataset}" + (f"/{self.subscription}" if self.subscription else "")
+        return strand_id(self.case, self.dataset, self.subscription)
 
     @property
     def erasable_at(self) -> datetime:
@@ -97,8 +97,9 @@ class Strand:
 class Case:
     """customer × rule × starting fact.
 
-    left: datasets that stay although their subscription ended, with the subscription that still needs each.
-    cancelled_by: the fact that brought everything back, if one did before the point of no return.
+    strands: what goes on; empty where nothing does. left: datasets that stay although their subscription ended (or the
+    instruction named its service), with the subscription that still needs each. undone: datasets that were brought back
+    before the point of no return, with the fact that did it; cancelled_by: the first such fact.
     """
 
     id: str
@@ -112,7 +113,13 @@ class Case:
     strands: tuple[Strand, ...]
     left: tuple[tuple[str, str], ...] = ()
     cancelled_by: FactKey | None = None
-    ground: str = field(default="")
+    ground: str = ""
+    undone: tuple[tuple[str, FactKey], ...] = ()
+
+
+def strand_id(case: str, dataset: str, subscription: str | None) -> str:
+    """The name of a strand: its case, its dataset, and the subscription where it is about one, with `/` between."""
+    return f"{case}/{dataset}" + (f"/{subscription}" if subscription else "")
 
 
 def case_id(rule: str, starting_fact: FactKey) -> str:

@@ -1,0 +1,203 @@
+"""Drafts: one starting fact under one rule, and every strand it could have, before asking who else needs the data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from retention.lifecycle.dates import dates_of
+from retention.lifecycle.places import locate
+from retention.lifecycle.states import INSTRUCTIONS
+from retention.lifecycle.subscriptions import Ending, SubscriptionKey, Timeline
+from retention.model.case import Case, Strand, case_id, strand_id
+from retention.model.fact import Fact, Part
+from retention.model.policy import Dataset, Encryption, KeepFrom, Policy, Rule
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What one strand would be about: a dataset, or one subscription's part of it where places name subscriptions.
+
+    keys: the subscriptions that the fact ended and that needed it; empty for instructions.
+    """
+
+    dataset: Dataset
+    subscription: str | None
+    keys: tuple[SubscriptionKey, ...] = ()
+
+    def lies_apart_from(self, other: SubscriptionKey) -> bool:
+        """Whether it has places of its own, into which the other subscription writes nothing."""
+        return self.subscription is not None and self.subscription != other.id
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """One starting fact under one rule, on its way to a case.
+
+    ended: the subscriptions it ended. dating: the customer's facts that move dates. passed: ids of its strands that
+    have passed their point of no return.
+    """
+
+    fact: Fact
+    rule: Rule
+    policy: Policy
+    ended: Mapping[SubscriptionKey, Ending]
+    withdrawn_by: Fact | None
+    dating: tuple[Fact, ...]
+    passed: tuple[str, ...]
+
+    @property
+    def id(self) -> str:
+        """The id of the case."""
+        return case_id(self.rule.name, self.fact.key)
+
+    @property
+    def is_instruction(self) -> bool:
+        """Whether the fact itself says what has to go."""
+        return self.fact.type in INSTRUCTIONS
+
+    def scopes(self) -> tuple[Scope, ...]:
+        """What its strands are about. Those that passed their point of no return are always among them."""
+        scopes = {
+            strand_id(self.id, scope.dataset.name, scope.subscription): scope
+            for dataset in self.policy.datasets.values()
+            if self._concerns(dataset)
+            for scope in (self._instructed(dataset) if self.is_instruction else self._ended(dataset))
+        }
+        for lost in self.passed:
+            dataset_name, _, subscription = lost.removeprefix(f"{self.id}/").partition("/")
+            if dataset_name in self.policy.datasets:
+                scopes.setdefault(lost, Scope(self.policy.datasets[dataset_name], subscription or None))
+        return tuple(scopes.values())
+
+    def _concerns(self, dataset: Dataset) -> bool:
+        named = self.fact.part.dataset if self.fact.part else None
+        if named not in (None, dataset.name) or (self.rule.datasets and dataset.name not in self.rule.datasets):
+            return False
+        if self.is_instruction:
+            return self.fact.service is None or self.fact.service in dataset.services
+        return any(key.service in dataset.services for key in self.ended)
+
+    def _instructed(self, dataset: Dataset) -> list[Scope]:
+        return [Scope(dataset, self.fact.subscription if _tells_subscriptions(dataset) else None)]
+
+    def _ended(self, dataset: Dataset) -> list[Scope]:
+        keys = sorted(key for key in self.ended if key.service in dataset.services)
+        if not _tells_subscriptions(dataset):
+            return [Scope(dataset, None, tuple(keys))]
+        ids = sorted({key.id for key in keys})
+        return [Scope(dataset, id_ or None, tuple(key for key in keys if key.id == id_)) for id_ in ids]
+
+    def open_keys(self, scope: Scope) -> tuple[SubscriptionKey, ...]:
+        """The subscriptions of the scope that stay ended."""
+        return tuple(key for key in scope.keys if self.ended[key].is_open)
+
+    def takes_from(self, key: SubscriptionKey, scope: Scope) -> bool:
+        """Whether it takes this subscription's data too, so that its need does not count."""
+        return self._names(key) if self.is_instruction else key in self.open_keys(scope)
+
+    def _names(self, key: SubscriptionKey) -> bool:
+        """Whether the instruction means this subscription's data, whoever else needs it.
+
+        One that names a dataset means all of it; one that names only a service, or a subscription, no more than that.
+        """
+        if self.fact.service is None or (self.fact.subscription is None and self.fact.part and self.fact.part.dataset):
+            return True
+        return key.service == self.fact.service and self.fact.subscription in (None, key.id)
+
+    def undone_by(self, scope: Scope) -> Fact | None:
+        """The fact that took all of it back before its point of no return, or None where some of it goes on."""
+        if self.withdrawn_by is not None:
+            return self.withdrawn_by
+        if not scope.keys or self.open_keys(scope):
+            return None
+        undoing = [fact for key in scope.keys if (fact := self.ended[key].cancelled_by) is not None]
+        return min(undoing, key=lambda fact: fact.order)
+
+    def strand(self, scope: Scope, *, others_remain: bool = False) -> Strand:
+        """The strand as it is where nobody else needs the data; with `others_remain`, where others share some of it.
+
+        What is shared with others keeps its key and its primaries; see `locate`.
+        """
+        dataset = scope.dataset
+        part = replace(self.fact.part, dataset=dataset.name) if self.fact.part else Part(dataset.name)
+        due, no_return, complete_by, keep = dates_of(
+            self.fact, self.rule, self.policy, dataset, self._services(scope), self.dating
+        )
+        minimum = dataset.keep_at_least
+        written = minimum is not None and minimum.starts is KeepFrom.WRITTEN
+        return Strand(
+            case=self.id,
+            dataset=dataset.name,
+            subscription=scope.subscription,
+            part=part,
+            encrypted=dataset.encrypted,
+            due=due,
+            no_return=no_return,
+            complete_by=complete_by,
+            copies=locate(self.policy, dataset, self.fact.customer, scope.subscription, part, others_remain),
+            shreds_key=_shreds_key(dataset, part, others_remain=others_remain),
+            keep=keep,
+            keep_written=minimum.period if minimum is not None and written else None,
+            keep_basis=minimum.basis if minimum is not None else None,
+        )
+
+    def case(
+        self, strands: Sequence[Strand], left: Sequence[tuple[str, str]], undone: Sequence[tuple[str, Fact]]
+    ) -> Case:
+        """The case with what goes on, what is left to others, and what was taken back and by which fact."""
+        cancelled_by = min((fact for _, fact in undone), key=lambda fact: fact.order, default=None)
+        return Case(
+            id=self.id,
+            customer=self.fact.customer,
+            rule=self.rule.name,
+            clause=self.rule.clause,
+            starting_fact=self.fact.key,
+            fact_type=self.fact.type,
+            started_at=self.fact.at,
+            policy_hash=self.policy.hash,
+            strands=tuple(strands),
+            left=tuple(left),
+            cancelled_by=cancelled_by.key if cancelled_by is not None else None,
+            ground=self.fact.ground,
+            undone=tuple((dataset, fact.key) for dataset, fact in undone),
+        )
+
+    def _services(self, scope: Scope) -> Iterable[str]:
+        """The services whose buffers count: of the subscriptions that stay ended, else of all that are concerned."""
+        keys = self.open_keys(scope) or scope.keys
+        if keys:
+            return {key.service for key in keys}
+        return (self.fact.service,) if self.fact.service is not None else scope.dataset.services
+
+
+def drafts_of(
+    fact: Fact, policy: Policy, timeline: Timeline, dating: tuple[Fact, ...], passed: Mapping[str, tuple[str, ...]]
+) -> tuple[Draft, ...]:
+    """One draft per rule that the starting fact calls for; none where no rule does. `passed` is by case."""
+    ended = {
+        key: ending
+        for key, subscription in timeline.subscriptions.items()
+        if (ending := subscription.ending_by(fact)) is not None
+    }
+    withdrawn_by = timeline.withdrawn.get(fact.key)
+    return tuple(
+        Draft(fact, rule, policy, ended, withdrawn_by, dating, passed.get(case_id(rule.name, fact.key), ()))
+        for rule in policy.rules_for(fact.type)
+    )
+
+
+def _tells_subscriptions(dataset: Dataset) -> bool:
+    return any(place.names_subscription for place in dataset.primary)
+
+
+def _shreds_key(dataset: Dataset, part: Part, *, others_remain: bool) -> bool:
+    """Whether everything under the keys goes, and goes at once.
+
+    A key for the whole dataset has to stay while anything under it is still needed, or has its own date of deletion.
+    """
+    if dataset.encrypted is not Encryption.CUSTOMER:
+        return dataset.encrypted is Encryption.OBJECT
+    minimum = dataset.keep_at_least
+    by_date = minimum is not None and minimum.starts is KeepFrom.WRITTEN
+    return part.is_whole_dataset and not others_remain and not by_date
