@@ -42,8 +42,8 @@ def _meetings(reading: Reading, store: str, claims: list[_Claim], meets: Meets) 
     for first, second in combinations(claims, 2):
         if first.owner != second.owner and meets(first.name, second.name):
             message = (
-                f"{quoted(second.name)} could be the same place in {store} as {quoted(first.name)} of {first.owner}, and one would be deleted "
-                "with the other; give each a place of its own"
+                f"{quoted(second.name)} could be the same place in {store} as {quoted(first.name)} of {first.owner}, "
+                "and one would be deleted with the other; give each a place of its own"
             )
             yield reading.source.problem(second.loc, message)
 

@@ -74,12 +74,15 @@ def one_of(known: Iterable[str]) -> str:
     return f"write {'one of ' if len(known) > 1 else ''}{', '.join(known)}" if known else "there is none to choose from"
 
 
-def explain(error: ErrorDetails, form: type[BaseModel], raw: str | None = None) -> str:
-    """One of pydantic's errors in plain words. `form` is the root model; `raw` a scalar as it stands in the file."""
+def explain(error: ErrorDetails, form: type[BaseModel], raw: str | None = None, joined: str = ": ") -> str:
+    """One of pydantic's errors in plain words.
+
+    `form` is the root model; `raw` a scalar as it stands in the file; `joined` stands between a key and its value there.
+    """
     kind, value, context = error["type"], error["input"], error.get("ctx", {})
     name = str(error["loc"][-1]) if error["loc"] else ""
     if kind == "missing":
-        return f"`{name}` is missing; add `{name}: {_example(form, error['loc'])}`"
+        return f"`{name}` is missing; add `{name}{joined}{_example(form, error['loc'])}`"
     if kind == "extra_forbidden":
         return f"unknown key `{quoted(name)[1:-1]}`; {did_you_mean(name, _keys(form, error['loc']))}"
     if kind == "value_error":
