@@ -109,12 +109,14 @@ class KeyFolder:
             return None
         except OSError as wrong:
             raise ProviderRefused(f"{name} cannot be opened: {os.strerror(wrong.errno or 0)}") from wrong
-        with os.fdopen(descriptor, "rb") as file:
+        try:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
                 raise ProviderRefused(f"{name} is no regular file")
             _check_private(status, name)
-            content = file.read(_MAX_LENGTH)
+            content = os.read(descriptor, _MAX_LENGTH)
+        finally:
+            os.close(descriptor)
         if length is not None and len(content) != length:
             raise ProviderRefused(f"{name} has not {length} bytes: it was damaged")
         return content
@@ -156,6 +158,7 @@ class KeyFolder:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield
         finally:
+            fcntl.flock(descriptor, fcntl.LOCK_UN)  # a process forked meanwhile would keep it past the close
             os.close(descriptor)
 
 
