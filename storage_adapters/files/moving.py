@@ -14,8 +14,8 @@ def move(source: int, destination: int, leaf: str) -> None:
     """The entry `leaf` of the folder `source` (a descriptor) is in the folder `destination`, under the same name.
 
     Atomic. A link is moved as a link. Raises FileExistsError where the destination has such a name, FileNotFoundError
-    where the source has not, or either folder has been removed; otherwise OSError as the system says. Filesystems
-    that cannot refuse to replace get a hard link and an unlink instead: a crash between them leaves both names.
+    where the source has not, or either folder has been removed; otherwise OSError as the system says. Where the
+    file system has no such rename, `move_by_link` does it.
     Source: Linux renameat2(2), RENAME_NOREPLACE.
     """
     code = _rename_without_replacing(source, destination, leaf)
@@ -23,10 +23,17 @@ def move(source: int, destination: int, leaf: str) -> None:
         return
     if code not in _NOT_SUPPORTED:
         raise OSError(code, os.strerror(code), leaf)
+    move_by_link(source, destination, leaf)
+
+
+def move_by_link(source: int, destination: int, leaf: str) -> None:
+    """As `move`, by a hard link and an unlink, for file systems that cannot refuse to replace in a rename.
+
+    A crash between the two leaves both names; a second call then finishes.
+    """
     try:
         os.link(leaf, leaf, src_dir_fd=source, dst_dir_fd=destination, follow_symlinks=False)
     except FileExistsError:
-        # both names of one file: what a crash between link and unlink has left
         if not _is_same(source, destination, leaf):
             raise
     os.unlink(leaf, dir_fd=source)
