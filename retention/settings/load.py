@@ -20,7 +20,7 @@ from pydantic_core import ErrorDetails
 from retention.errors import InputError
 from retention.policy.problems import did_you_mean, explain, listed, quoted
 from retention.policy.source import Place, Source, read_file
-from retention.settings.sections import FileForm, MemoryStore, Settings, StoreSettings
+from retention.settings.sections import FileForm, MemoryStore, S3Store, Settings, StoreSettings
 from retention.settings.toml_places import places_of, syntax_problem
 
 SETTINGS_FILE = Path("retention.toml")
@@ -66,6 +66,7 @@ class _Draft:
     variables: dict[Place, str] = field(default_factory=dict)
     problems_of_variables: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    unread: set[Place] = field(default_factory=set)
     has_cache_in_memory: bool = False
 
     def add_file(self, path: Path) -> None:
@@ -126,6 +127,7 @@ class _Draft:
             with path.open("rb") as file:
                 return file.read(_MOST_SECRET_BYTES).decode("utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
+            self.unread.add((*place[:-1], str(place[-1]).removesuffix("-file")))
             why = error.strerror if isinstance(error, OSError) else "not UTF-8"
             self.note(place, f"the file {quoted(str(path))} cannot be read: {why}; check its name and permissions")
             return ""
@@ -156,14 +158,18 @@ class _Draft:
         try:
             file = FileForm.model_validate(self.values)
         except ValidationError as error:
-            for details in error.errors():
-                self.note(*_explained(details))
+            for place, message in map(_explained, error.errors()):
+                if place not in self.unread:
+                    self.note(place, message)
             raise self._refusal() from None  # the cause holds the values, secrets among them
         mirror = file.evidence.mirror
         if mirror is not None and mirror not in file.stores:
             self.note(
                 ("evidence", "mirror"), f"there is no store {quoted(mirror)}; {did_you_mean(mirror, file.stores)}"
             )
+        for name, store in file.stores.items():
+            if isinstance(store, S3Store) and (store.access_key is None) != (store.secret_key is None):
+                self.note(("stores", name), "an access key and a secret key go together; give both, or neither")
         if self.source.problems or self.problems_of_variables:
             raise self._refusal()
         stores: dict[str, StoreSettings] = dict(file.stores)
