@@ -22,6 +22,7 @@ _STRAND = TypeAdapter(Strand)
 
 Stamp = Literal[
     "restricted_at",
+    "cleared_at",
     "tombstoned_at",
     "passed_at",
     "shredded_at",
@@ -285,6 +286,7 @@ def _record(row: StrandRow, related: _Rows) -> StrandRecord:
         copies=tuple(_status(copy, copy_rows.get(copy.label)) for copy in definition.copies),
         keys=tuple(_key(key) for key in related.keys.get(row.id, ())),
         restricted_at=row.restricted_at,
+        cleared_at=row.cleared_at,
         tombstoned_at=row.tombstoned_at,
         passed_at=row.passed_at,
         shredded_at=row.shredded_at,

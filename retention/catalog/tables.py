@@ -106,6 +106,7 @@ class StrandRow(SQLModel, table=True):
     due_at: datetime = Field(sa_column=_instant(optional=False))
     strand: str = Field(sa_column=Column(LONG_TEXT, nullable=False))
     restricted_at: datetime | None = Field(default=None, sa_column=_instant())
+    cleared_at: datetime | None = Field(default=None, sa_column=_instant())
     tombstoned_at: datetime | None = Field(default=None, sa_column=_instant())
     passed_at: datetime | None = Field(default=None, sa_column=_instant())
     shredded_at: datetime | None = Field(default=None, sa_column=_instant())

@@ -31,6 +31,7 @@ class BlockKind(StrEnum):
     IN_UNDO_WINDOW = "in-undo-window"
     NOT_APPROVED = "not-approved"
     WAITING_FOR_KEYS = "waiting-for-keys"
+    WAITING_FOR_COPIES = "waiting-for-copies"
 
 
 @dataclass(frozen=True, slots=True)

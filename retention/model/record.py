@@ -37,6 +37,7 @@ class StrandRecord:
     copies: tuple[CopyStatus, ...]
     keys: tuple[ShreddedKey, ...] = ()
     restricted_at: datetime | None = None
+    cleared_at: datetime | None = None
     tombstoned_at: datetime | None = None
     passed_at: datetime | None = None
     shredded_at: datetime | None = None
@@ -61,8 +62,13 @@ class StrandRecord:
 
 @dataclass(frozen=True, slots=True)
 class CaseRecord:
-    """A case as it was frozen, and all its strands, those brought back included."""
+    """A case as it was frozen, and all its strands, those brought back included.
+
+    opened_entry, dates_entry: the ledger entries that opened it and that tell its present dates and copies.
+    """
 
     case: Case
     opened_at: datetime
     strands: tuple[StrandRecord, ...]
+    opened_entry: int | None = None
+    dates_entry: int | None = None

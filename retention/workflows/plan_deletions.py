@@ -46,6 +46,7 @@ def progress_of(record: StrandRecord) -> Progress:
         record.state,
         record.version,
         is_restricted=record.restricted_at is not None,
+        is_cleared=record.cleared_at is not None,
         is_settled=record.settled_at is not None,
         waits_for_keys=record.waits_for_keys,
         waits_for_copies=any(status.end_state and not status.end_state.is_gone for status in record.copies),

@@ -228,7 +228,9 @@ def _put_case(
 
 def _start_again(session: Session, record: StrandRecord, strand: Strand, now: datetime) -> None:
     state = next_state(record.state, StrandEvent.STARTED_AGAIN)
-    case_rows.move_strand(session, record, state, now, clear=("restricted_at", "tombstoned_at", "settled_at"))
+    case_rows.move_strand(
+        session, record, state, now, clear=("restricted_at", "cleared_at", "tombstoned_at", "settled_at")
+    )
     case_rows.redefine_strand(session, case_rows.strand(session, record.strand.id), strand)
 
 

@@ -18,6 +18,7 @@ def clear_caches(run: StrandRun) -> None:
         cleared = [_clear(run, status) for status in caches]
         run.acted(StepKind.CLEAR_CACHES)
         with run.transaction() as session:
+            case_rows.move_strand(session, run.record, run.record.state, run.now, "cleared_at")
             for status in cleared:
                 case_rows.put_copy(session, run.record.strand.id, status)
             run.finish(session, StepKind.CLEAR_CACHES, {"items": sum(s.gone_count for s in cleared)})

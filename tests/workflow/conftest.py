@@ -1,0 +1,162 @@
+"""A small provider on the embedded parts, with a clock that moves when told."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from retention.clock import ManualClock
+from retention.workflows.adopt_policy import adopt_policy
+from retention.workflows.deployment import Deployment
+from retention.workflows.read_facts import read_facts
+from retention.workflows.record_facts import Recorded, record_facts
+from retention.workflows.run_cycle import Cycle, run_cycle
+from retention.workflows.seal import seal
+from retention.workflows.status import CaseStatus, status
+from retention.wiring import Parts, assemble, file_provider
+from storage_adapters.files import FileStore
+from storage_adapters.memory import MemoryStore
+
+START = datetime(2026, 11, 10, 2, 0, tzinfo=UTC)
+
+POLICY = """
+policy: {title: T, version: "1", effective: 2026-11-01, time-zone: Asia/Shanghai, holidays: CN, home: CN}
+services:
+  training: {title: Training, buffer: 15 days}
+  inference: {title: Inference, buffer: {default: 15 days, arrears-started: 7 days}}
+datasets:
+  models:
+    title: Models
+    services: [training]
+    personal-information: true
+    in: {store: objects, prefix: "models/{customer}/"}
+    encrypted: customer
+    caches: [{store: cache, keys: "features:{customer}:*"}]
+    backups: [nightly]
+  logs:
+    title: Logs
+    services: [training, inference]
+    personal-information: true
+    in: {store: objects, prefix: "logs/{customer}/"}
+    encrypted: no
+    keep-at-least: {period: 6 months, from: written, basis: CSL 23(3)}
+rules:
+  customer-deletion:
+    {title: D, clause: "6.10", when: [data-deleted, service-released], buffer: none, tombstone: 24 hours, complete-within: 15 days}
+  end-of-service:
+    title: E
+    clause: "6.11"
+    when: [service-expired, service-terminated, arrears-started, account-closed]
+    cancelled-by: [service-renewed, arrears-cleared]
+    buffer: service
+    tombstone: none
+    complete-within: 15 days
+  ordered-deletion:
+    {title: O, clause: "6.2(4)", when: [deletion-ordered], buffer: none, tombstone: none, complete-within: 24 hours}
+backups:
+  nightly: {title: B, store: backups, sets: "nightly/{date}/", holds: [models], mixed: true, delete-after: 30 days}
+limits: {customers-per-run: 50, share-of-customers: 100 %, clock-jump: 1 hour}
+approval: {policy-change: 1, over-limit: 1}
+schedule: {deletions: "*/10 * * * *", backups: "0 3 * * *", verification: "30 3 * * *", report: "0 6 1 * *"}
+"""
+
+
+@dataclass
+class Provider:
+    """A provider's platform and its operator: sends facts, seals data, lets the daemon run."""
+
+    deployment: Deployment
+    clock: ManualClock
+    objects: Path
+    cache: MemoryStore
+    root: Path
+    _ids: int = field(default=0)
+
+    def tell(
+        self, kind: str, customer: str, at: datetime | None = None, key: str | None = None, **data: object
+    ) -> Recorded:
+        """Record one fact; `at` is now unless given."""
+        self._ids += 1
+        self.clock.advance(timedelta(seconds=1))  # two facts of one instant would be a case of their own
+        event = {
+            "specversion": "1.0",
+            "id": key or f"f{self._ids}",
+            "source": "/platform",
+            "type": kind,
+            "subject": customer,
+            "time": (at or self.clock.now()).isoformat(),
+            "data": data,
+        }
+        read = read_facts(json.dumps(event), "test", self.clock.now())
+        assert not read.problems, read.problems
+        return record_facts(self.deployment, read.facts)
+
+    def put_model(self, customer: str, name: str, content: bytes = b"weights") -> None:
+        """Seal an object of the customer's into the store, and put a plain copy of it into the cache."""
+        target = io.BytesIO()
+        full = f"models/{customer}/{name}"
+        seal(self.deployment, customer, "models", full, io.BytesIO(content), target)
+        self._write(full, target.getvalue())
+        self.cache.put(f"features:{customer}:{name}", content, self.clock.now())
+
+    def put_log(self, customer: str, name: str, written_at: datetime) -> None:
+        """Write a plain log file with its own date."""
+        import os
+
+        path = self._write(f"logs/{customer}/{name}", b"GET /")
+        os.utime(path, (written_at.timestamp(), written_at.timestamp()))
+
+    def _write(self, name: str, content: bytes) -> Path:
+        path = self.objects / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        return path
+
+    def pass_time(self, **amount: float) -> None:
+        self.clock.advance(timedelta(**amount))
+
+    def run(self) -> Cycle:
+        return run_cycle(self.deployment)
+
+    def case(self, customer: str) -> CaseStatus:
+        (found,) = status(self.deployment, customer)
+        return found
+
+    def visible(self, prefix: str) -> list[str]:
+        """What an ordinary reader sees below the prefix."""
+        base = self.objects / prefix
+        return sorted(str(p.relative_to(self.objects)) for p in base.rglob("*") if p.is_file()) if base.exists() else []
+
+
+def open_provider(root: Path, clock: ManualClock) -> Provider:
+    objects, backups = root / "objects", root / "backups"
+    for folder in (objects, backups):
+        folder.mkdir(exist_ok=True)
+    keys = file_provider(root / "keys", clock)
+    cache = MemoryStore("cache")
+    parts = Parts(
+        catalog_url=f"sqlite:///{root / 'catalog.db'}",
+        ledger_directory=root / "ledger",
+        origin="test.example/ledger",
+        provider=keys,
+        ledger_keys=keys,
+        stores={"objects": FileStore("objects", objects), "cache": cache, "backups": FileStore("backups", backups)},
+        store_kinds={"objects": "files", "cache": "redis", "backups": "files"},
+    )
+    return Provider(assemble(parts, clock), clock, objects, cache, root)
+
+
+@pytest.fixture
+def provider(tmp_path: Path) -> Iterator[Provider]:
+    opened = open_provider(tmp_path, ManualClock(START))
+    policy = tmp_path / "policies.yaml"
+    policy.write_text(POLICY, encoding="utf-8")
+    adopt_policy(opened.deployment, policy)
+    yield opened
+    opened.deployment.close()
