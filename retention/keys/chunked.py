@@ -94,7 +94,11 @@ def decrypt(suite: Suite, input_key: bytes, context: bytes, ciphertext: Iterable
     Raises NotAuthentic where the key or context is another, or a byte was changed, added, moved or cut off. What was
     released by then is an authentic beginning of the message, which the caller throws away.
     """
-    blocks = Blocks(ciphertext)
+    return decrypt_rest(suite, input_key, context, Blocks(ciphertext))
+
+
+def decrypt_rest(suite: Suite, input_key: bytes, context: bytes, blocks: Blocks) -> Iterator[bytes]:
+    """Likewise, of what is left in `blocks` after a header was taken from it."""
     aead, base_nonce = _open_prefix(suite, input_key, context, blocks.take(PREFIX_LENGTH))
     for number, block in enumerate(blocks.cut(CHUNK_LENGTH + TAG_LENGTH)):
         if len(block) < TAG_LENGTH:

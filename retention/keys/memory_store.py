@@ -55,6 +55,11 @@ class MemoryKeyStore:
                 del self._keys[key.key_id], self._ids[key.scope]
             return removed
 
+    def write(self, key: WrappedKey) -> None:
+        """The row is there as it is, past every rule: what damage or somebody with the database's password could do."""
+        with self._lock:
+            self._keys[key.key_id], self._ids[key.scope] = key, key.key_id
+
     def copy(self) -> MemoryKeyStore:
         """What a backup of the key table would hold."""
         with self._lock:

@@ -154,7 +154,7 @@ def open_pieces(key_for: KeyFor, binding: Binding, pieces: Iterable[bytes]) -> I
     if header is None:
         raise NotSealed(_why_not_sealed(first))
     suite, input_key = _suite_and_key(header.algorithm, key_for(header))
-    yield from chunked.decrypt(suite, input_key, first + binding.to_bytes(), blocks.cut(READ_LENGTH))
+    yield from chunked.decrypt_rest(suite, input_key, first + binding.to_bytes(), blocks)
 
 
 def seal(

@@ -20,21 +20,6 @@ from retention.keys.provider import Destruction, DestructionResult
 NOW = datetime(2026, 11, 8, 9, 30, tzinfo=UTC)
 
 
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock(NOW)
-
-
-@pytest.fixture
-def directory(tmp_path: Path) -> Path:
-    return tmp_path / "var" / "keys"
-
-
-@pytest.fixture
-def provider(directory: Path, clock: ManualClock) -> FileKeyProvider:
-    return FileKeyProvider.create(directory, clock.now)
-
-
 def mode(path: Path) -> str:
     return oct(path.stat().st_mode & 0o7777)
 
