@@ -16,9 +16,12 @@ from retention.evidence.note import VerifierKey
 from retention.keys.file_provider import FileKeyProvider
 from retention.keys.keyring import Keyring
 from retention.keys.provider import KeyProvider, LedgerKeys
+from retention.settings import sections
+from retention.settings.sections import Settings, StoreSettings
 from retention.workflows.deployment import Deployment
 from retention.workflows.journal import Journal
 from storage_adapters.contract import Store
+from storage_adapters.memory import MemoryStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,74 @@ def assemble(parts: Parts, clock: Clock | None = None) -> Deployment:
         roll_every=parts.roll_every,
         lease_term=parts.lease_term,
     )
+
+
+def open_deployment(settings: Settings, clock: Clock | None = None) -> Deployment:
+    """The service that the settings describe, with its catalogue, ledger, keys and stores open.
+
+    Makes what is missing of the embedded parts: folders, key directory, ledger, schema. Stores are connected to when they
+    are first used. Raises InputError, CatalogUnavailable, ProviderRefused, and EvidenceError for a damaged ledger.
+    """
+    clock = clock or SystemClock()
+    keys = file_provider(settings.keys.path, clock)
+    parts = Parts(
+        catalog_url=settings.catalog.url.get_secret_value(),
+        ledger_directory=settings.evidence.directory,
+        origin=settings.evidence.origin,
+        provider=keys,
+        ledger_keys=keys,
+        stores={name: open_store(name, store) for name, store in settings.stores.items()},
+        store_kinds=settings.store_kinds,
+        roll_every=settings.keys.roll,
+        lease_term=settings.daemon.lease,
+    )
+    return assemble(parts, clock)
+
+
+def open_store(name: str, settings: StoreSettings) -> Store:
+    """The store of this name. Its client library is imported here, so that a service pays only for the kinds it has."""
+    match settings:
+        case sections.S3Store():
+            return _s3_store(name, settings)
+        case sections.SqlStore():
+            from storage_adapters.sql import SqlStore
+
+            timeout = settings.statement_timeout.total_seconds()
+            return SqlStore(name, settings.url.get_secret_value(), statement_timeout_seconds=timeout)
+        case sections.RedisStore():
+            from storage_adapters.redis import RedisStore
+
+            return RedisStore(name, settings.url.get_secret_value())
+        case sections.FilesStore():
+            from storage_adapters.files import FileStore
+
+            return FileStore(name, settings.root)
+        case sections.MemoryStore():
+            return memory_cache(name)
+
+
+def _s3_store(name: str, settings: sections.S3Store) -> Store:
+    from storage_adapters.s3 import Addressing, S3Settings, S3Store
+
+    return S3Store(
+        name,
+        S3Settings(
+            bucket=settings.bucket,
+            region=settings.region,
+            endpoint=settings.endpoint,
+            access_key=settings.access_key,
+            secret_key=settings.secret_key.get_secret_value() if settings.secret_key else None,
+            session_token=settings.session_token.get_secret_value() if settings.session_token else None,
+            addressing=Addressing(settings.addressing),
+            ca_bundle=str(settings.ca_bundle) if settings.ca_bundle else None,
+            bypass_governance=settings.bypass_governance,
+        ),
+    )
+
+
+def memory_cache(name: str) -> MemoryStore:
+    """A cache inside this process: of the embedded default, and of the demo."""
+    return MemoryStore(name, tombstones=False)
 
 
 def file_provider(directory: Path, clock: Clock) -> FileKeyProvider:

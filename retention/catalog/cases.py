@@ -257,6 +257,34 @@ def cases(session: Session, *, customer: str | None = None, case: str | None = N
     return tuple(found)
 
 
+def unsettled(session: Session, customer: str | None = None) -> tuple[StrandRecord, ...]:
+    """Strands that were cancelled and whose data is not readable again yet."""
+    query = select(StrandRow).where(
+        StrandRow.state == str(StrandState.BROUGHT_BACK), col(StrandRow.settled_at).is_(None)
+    )
+    if customer is not None:
+        query = query.where(StrandRow.customer == customer)
+    return tuple(_records(session, session.exec(query.order_by(col(StrandRow.id))).all()))
+
+
+def bare_cases(session: Session, ids: Iterable[str]) -> dict[str, Case]:
+    """The cases with these ids, by id, without their strands; ids that are not there are left out."""
+    wanted = sorted(set(ids))
+    found: dict[str, Case] = {}
+    for start in range(0, len(wanted), 500):
+        query = select(CaseRow.case).where(col(CaseRow.id).in_(wanted[start : start + 500]))
+        found.update((case.id, case) for case in map(_CASE.validate_json, session.exec(query)))
+    return found
+
+
+def first_wait_for_keys(session: Session) -> datetime | None:
+    """By when the first case has to be complete that only waits for an epoch's destruction, or None where none does."""
+    waiting = session.exec(
+        select(ShreddedKeyRow.strand_id).where(col(ShreddedKeyRow.unrecoverable_at).is_(None)).distinct()
+    ).all()
+    return min((strand(session, strand_id).strand.complete_by.at for strand_id in waiting), default=None)
+
+
 def _records(session: Session, rows: Sequence[StrandRow]) -> list[StrandRecord]:
     related = _related(session, [row.id for row in rows])
     return [_record(row, related) for row in rows]

@@ -14,7 +14,7 @@ from retention.catalog import facts as fact_rows
 from retention.evidence.canonical import JsonValue, hash_json
 from retention.lifecycle.precedence import Next, Progress, next_steps
 from retention.lifecycle.states import OPEN
-from retention.model.case import Case, StrandState
+from retention.model.case import Case
 from retention.model.copy import Copy, CopyRole
 from retention.model.hold import Hold
 from retention.model.plan import Plan, PlanItem, StepKind
@@ -56,8 +56,9 @@ def progress_of(record: StrandRecord) -> Progress:
 def open_subjects(deployment: Deployment, as_of: datetime, customer: str | None = None) -> tuple[Subject, ...]:
     """Every strand in which something is still to be done, with its next steps at `as_of`; ordered by due date and id."""
     with deployment.catalog.reading() as session:
-        cases = {record.case.id: record.case for record in case_rows.cases(session, customer=customer)}
-        records = case_rows.strands(session, customer=customer, states=[*OPEN, StrandState.BROUGHT_BACK])
+        records = case_rows.strands(session, customer=customer, states=OPEN)
+        records += case_rows.unsettled(session, customer)
+        cases = case_rows.bare_cases(session, [record.strand.case for record in records])
         holds: dict[str, list[Hold]] = {}
         for hold in fact_rows.holds_of(session, customer):
             holds.setdefault(hold.customer, []).append(hold)
@@ -67,8 +68,7 @@ def open_subjects(deployment: Deployment, as_of: datetime, customer: str | None 
             record,
             next_steps(record.strand, progress_of(record), holds.get(record.customer, ()), as_of),
         )
-        for record in records
-        if record.state in OPEN or record.settled_at is None
+        for record in sorted(records, key=lambda record: (record.strand.due.at, record.strand.id))
     )
 
 

@@ -74,8 +74,8 @@ def roll_if_due(deployment: Deployment, now: datetime) -> Rolled | None:
 
 def _is_waited_for(deployment: Deployment, next_roll: datetime) -> bool:
     with deployment.catalog.reading() as session:
-        records = case_rows.strands(session)
-    return any(record.waits_for_keys and record.strand.complete_by.at <= next_roll for record in records)
+        first = case_rows.first_wait_for_keys(session)
+    return first is not None and first <= next_roll
 
 
 def _note(rolled: Rolled, step: RollStep) -> None:

@@ -1,0 +1,168 @@
+"""The provider's platform in the demo: real sealed objects and rows, a cache, plain logs and nightly backups.
+
+It does what a platform has to do: seal customer data through the service, and tell it facts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from retention.clock import ManualClock
+from retention.errors import InputError
+from retention.keys.sealed import Binding, CellSubject
+from retention.keys.sealer import Sealer
+from retention.settings.sections import FilesStore, SqlStore
+from retention.wiring import Parts, assemble, file_provider, memory_cache, open_store
+from retention.workflows.adopt_policy import adopt_policy
+from retention.workflows.deployment import Deployment
+from retention.workflows.read_facts import read_facts
+from retention.workflows.record_facts import record_facts
+from retention.workflows.seal import seal
+
+POLICY = Path(__file__).parent / "policies.yaml"
+_SCHEMA = """
+CREATE TABLE session (id INTEGER PRIMARY KEY, tenant_id TEXT NOT NULL, started TEXT NOT NULL);
+CREATE TABLE message (id INTEGER PRIMARY KEY, session_id INTEGER NOT NULL REFERENCES session (id), body BLOB NOT NULL);
+CREATE INDEX session_tenant ON session (tenant_id);
+CREATE INDEX message_session ON message (session_id);
+"""
+_MARK = "demo.json"
+
+
+@dataclass(slots=True)
+class Platform:
+    """The running demo provider. Everything lies below `root`."""
+
+    root: Path
+    clock: ManualClock
+    deployment: Deployment
+    cache_put: Callable[[str, bytes, datetime], None]
+    _fact_count: int = field(default=0)
+
+    def tell(self, kind: str, customer: str, data: Mapping[str, object]) -> None:
+        """Send the service one fact, as of now. Raises InputError where the service refuses it."""
+        self._fact_count += 1
+        event = {
+            "specversion": "1.0",
+            "id": f"fact-{self._fact_count}",
+            "source": "/demo/platform",
+            "type": f"cn.example.{kind}",
+            "subject": customer,
+            "time": self.clock.now().isoformat(),
+            "data": dict(data),
+        }
+        read = read_facts(json.dumps(event), "demo", self.clock.now())
+        if read.problems:
+            raise InputError([f"{place}: {problem}" for place, problem in read.problems])
+        record_facts(self.deployment, read.facts)
+
+    def store_training_data(self, customer: str, count: int) -> None:
+        """Seal `count` objects of the customer's into the object store, and warm the cache with plain features."""
+        for number in range(count):
+            name = f"training/{customer}/run-{number % 3}/checkpoint-{number}.bin"
+            content = hashlib.shake_128(name.encode()).digest(20_000 + 7_000 * (number % 4))
+            sealed = io.BytesIO()
+            seal(self.deployment, customer, "training-data", name, io.BytesIO(content), sealed)
+            self._write(self.root / "objects" / name, sealed.getvalue())
+            self.cache_put(f"features:{customer}:{number}", content[:64], self.clock.now())
+
+    def store_messages(self, customer: str, count: int) -> None:
+        """Insert one session and `count` messages of the customer's, their bodies sealed cell by cell."""
+        sealer = Sealer(self.deployment.keyring)
+        with closing(sqlite3.connect(self.root / "app.db")) as database, database:
+            database.execute("PRAGMA foreign_keys=ON")
+            started = self.clock.now().isoformat()
+            cursor = database.execute("INSERT INTO session (tenant_id, started) VALUES (?, ?)", (customer, started))
+            (last,) = database.execute("SELECT coalesce(max(id), 0) FROM message").fetchone()
+            for number in range(last + 1, last + 1 + count):
+                cell = CellSubject("message", "body", (("id", number),))
+                body = sealer.seal_value(Binding(customer, "inference-logs", cell), f"提问 {number}".encode())
+                database.execute("INSERT INTO message VALUES (?, ?, ?)", (number, cursor.lastrowid, body))
+
+    def write_access_log(self, customer: str, written_at: datetime) -> None:
+        """Write one day's plain access log, dated as it would be."""
+        path = self.root / "objects" / "access-logs" / customer / f"{written_at:%Y-%m-%d}.log"
+        self._write(path, f"{written_at.isoformat()} GET /v1/models 200\n".encode())
+        os.utime(path, (written_at.timestamp(), written_at.timestamp()))
+
+    def back_up(self) -> None:
+        """Copy the sealed training data, of all customers, into tonight's backup set; rotate sets older than 30 days."""
+        sets = self.root / "backups" / "nightly"
+        tonight = sets / f"{self.clock.now():%Y-%m-%d}"
+        source = self.root / "objects" / "training"
+        if source.exists() and not tonight.exists():
+            shutil.copytree(source, tonight)
+            stamp = self.clock.now().timestamp()
+            for path in tonight.rglob("*"):
+                os.utime(path, (stamp, stamp))
+        oldest = f"{self.clock.now() - timedelta(days=30):%Y-%m-%d}"
+        for expired in sorted(sets.iterdir()) if sets.exists() else []:
+            if expired.name < oldest:
+                shutil.rmtree(expired)
+
+    def fingerprint(self, customer: str) -> str:
+        """A hash over every object and row of the customer's, to show that nothing of it changed."""
+        digest = hashlib.sha256()
+        for kind in ("training", "access-logs"):
+            base = self.root / "objects" / kind / customer
+            for path in sorted(base.rglob("*")) if base.exists() else []:
+                digest.update(str(path.relative_to(base)).encode() + (path.read_bytes() if path.is_file() else b""))
+        with closing(sqlite3.connect(self.root / "app.db")) as database:
+            rows = database.execute(
+                "SELECT m.* FROM message m JOIN session s ON s.id = m.session_id WHERE tenant_id = ? ORDER BY m.id",
+                (customer,),
+            ).fetchall()
+        digest.update(repr(rows).encode())
+        return digest.hexdigest()
+
+    @staticmethod
+    def _write(path: Path, content: bytes) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+def open_platform(root: Path, started_at: datetime) -> Platform:
+    """A new provider below `root`, with the demo's policy in force and no customer yet.
+
+    A provider of an earlier demo is removed; any other content is left alone, and InputError raised.
+    """
+    _clear(root)
+    clock = ManualClock(started_at)
+    for folder in ("objects", "backups"):
+        (root / folder).mkdir(parents=True)
+    with closing(sqlite3.connect(root / "app.db")) as database:
+        database.executescript(_SCHEMA)
+    (root / _MARK).write_text("{}\n", encoding="utf-8")
+    keys = file_provider(root / "keys", clock)
+    cache = memory_cache("cache")
+    stores = {
+        "objects": open_store("objects", FilesStore(kind="files", root=root / "objects")),
+        "backups": open_store("backups", FilesStore(kind="files", root=root / "backups")),
+        "app-database": open_store(
+            "app-database", SqlStore.model_validate({"kind": "sql", "url": f"sqlite:///{root}/app.db"})
+        ),
+        "cache": cache,
+    }
+    kinds: Mapping[str, str] = {"objects": "files", "backups": "files", "app-database": "sql", "cache": "redis"}
+    parts = Parts(f"sqlite:///{root}/catalog.db", root / "ledger", "demo.example/ledger", keys, keys, stores, kinds)
+    deployment = assemble(parts, clock)
+    adopt_policy(deployment, POLICY)
+    return Platform(root, clock, deployment, cache.put)
+
+
+def _clear(root: Path) -> None:
+    if not root.exists():
+        return
+    if not (root / _MARK).exists() and any(root.iterdir()):
+        raise InputError(f"{root} holds something that is not an earlier demo; choose another place with --into")
+    shutil.rmtree(root)

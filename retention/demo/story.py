@@ -1,0 +1,167 @@
+"""Half a year of a small provider: seven customers, and what becomes of each.
+
+| customer | story |
+|---|---|
+| xirang-lab | its service expires; after the buffer everything goes (6.11) |
+| hetu-ai | falls into arrears, and pays inside the buffer: nothing is lost |
+| luoshu-bio | deletes its training data itself; 24 hours later there is no way back (6.10) |
+| kunpeng-law | terminated, but a court holds the data; released months later, and then it goes |
+| jingwei-media | terminated; its access logs stay until each is six months old, then they go |
+| nuwa-games | an authority orders deletion: gone within a day (6.2(4)) |
+| fuxi-data | a customer who stays; nothing of its data may change |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from retention.demo.platform import Platform, open_platform
+from retention.evidence.findings import Finding
+from retention.evidence.verify import verify_files
+from retention.workflows.certify import certify
+from retention.workflows.run_cycle import run_cycle
+from retention.workflows.status import CaseStatus, status
+
+STARTED_AT = datetime(2026, 11, 10, 1, 0, tzinfo=UTC)
+DAYS = 240
+CUSTOMERS = ("xirang-lab", "hetu-ai", "luoshu-bio", "kunpeng-law", "jingwei-media", "nuwa-games", "fuxi-data")
+STAYING = "fuxi-data"
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What happens on one day, counted from the beginning."""
+
+    day: int
+    sentence: str
+    tell: Callable[[Platform], None]
+
+
+def _told(kind: str, customer: str, **data: str) -> Callable[[Platform], None]:
+    return lambda platform: platform.tell(kind, customer, dict(data))
+
+
+def _one_object(platform: Platform) -> None:
+    data = {"dataset": "training-data", "objects": ["run-0/checkpoint-0.bin"], "ground": "客户删除单个对象"}
+    platform.tell("data-deleted", "luoshu-bio", data)
+
+
+def _terminated_and_held(platform: Platform) -> None:
+    platform.tell("service-terminated", "kunpeng-law", {"service": "model-training"})
+    order = {"hold": "H-2026-17", "ground": "诉讼保全", "authority": "某区人民法院"}
+    platform.tell("hold-placed", "kunpeng-law", order)
+
+
+SCENES: tuple[Scene, ...] = (
+    Scene(2, "xirang-lab: its service expires", _told("service-expired", "xirang-lab", service="model-training")),
+    Scene(3, "hetu-ai: falls into arrears", _told("arrears-started", "hetu-ai")),
+    Scene(4, "luoshu-bio: deletes one object", _one_object),
+    Scene(
+        5,
+        "kunpeng-law: terminated; a court orders a hold",
+        _terminated_and_held,
+    ),
+    Scene(6, "jingwei-media: terminated", _told("service-terminated", "jingwei-media", service="model-inference")),
+    Scene(7, "hetu-ai: pays inside the buffer", _told("arrears-cleared", "hetu-ai")),
+    Scene(
+        8,
+        "nuwa-games: an authority orders deletion",
+        _told("deletion-ordered", "nuwa-games", ground="责令删除决定书", authority="某省网信办"),
+    ),
+    Scene(
+        10,
+        "luoshu-bio: deletes all its training data",
+        _told("data-deleted", "luoshu-bio", dataset="training-data", ground="客户指令"),
+    ),
+    Scene(
+        120,
+        "kunpeng-law: the court releases the hold",
+        _told("hold-released", "kunpeng-law", hold="H-2026-17"),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """One day that passed: its date (aware UTC), and what was told on it."""
+
+    number: int
+    at: datetime
+    sentences: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How the demo ended. `certificates` are files by case; `findings` what an offline check found wrong (nothing)."""
+
+    cases: tuple[CaseStatus, ...]
+    certificates: dict[str, Path]
+    key_file: Path
+    findings: tuple[Finding, ...]
+    entry_count: int
+    staying_is_unchanged: bool
+    tampering: tuple[Finding, ...]
+
+
+def begin(root: Path) -> Platform:
+    """A provider with its customers, their data, and last night's backup."""
+    platform = open_platform(root, STARTED_AT)
+    for index, customer in enumerate(CUSTOMERS):
+        for service in ("model-training", "model-inference"):
+            platform.tell("service-activated", customer, {"service": service})
+        platform.clock.advance(timedelta(seconds=1))
+        platform.store_training_data(customer, 4 + index)
+        platform.store_messages(customer, 10 + index)
+        for days in (200, 30, 1):
+            platform.write_access_log(customer, STARTED_AT - timedelta(days=days))
+    platform.back_up()
+    return platform
+
+
+def live(platform: Platform, scenes: Sequence[Scene] = SCENES, days: int = DAYS) -> Iterator[Day]:
+    """The days, one after the other: facts are told, the daemon's cycle runs, the nightly backup is made."""
+    for number in range(1, days + 1):
+        platform.clock.advance(timedelta(days=1))
+        told = [scene for scene in scenes if scene.day == number]
+        for scene in told:
+            scene.tell(platform)
+        run_cycle(platform.deployment)
+        platform.back_up()
+        yield Day(number, platform.clock.now(), tuple(scene.sentence for scene in told))
+
+
+def end(platform: Platform, staying_before: str) -> Ending:
+    """Certificates for every closed case, checked offline like an auditor would: with the public key and nothing else."""
+    folder = platform.root / "certificates"
+    folder.mkdir(exist_ok=True)
+    cases = status(platform.deployment)
+    certificates: dict[str, Path] = {}
+    for case in cases:
+        if case.copies and all(copy.end_state is not None for copy in case.copies):
+            path = folder / f"{case.customer}-{case.case}.json"
+            path.write_bytes(certify(platform.deployment, case.case).certificate.encode())
+            certificates[case.case] = path
+    key = platform.deployment.journal.ledger.key
+    key_file = folder / "verifier-key.txt"
+    key_file.write_text(f"{key}\n", encoding="utf-8")
+    checked = verify_files([platform.root / "ledger", *certificates.values()], key)
+    return Ending(
+        cases=cases,
+        certificates=certificates,
+        key_file=key_file,
+        findings=tuple(found.finding for found in checked.findings),
+        entry_count=checked.entry_count,
+        staying_is_unchanged=platform.fingerprint(STAYING) == staying_before,
+        tampering=_tamper(platform, next(iter(certificates.values()))),
+    )
+
+
+def _tamper(platform: Platform, certificate: Path) -> tuple[Finding, ...]:
+    """What the check says of a copy of a certificate in which one word was changed."""
+    forged = platform.root / "forged-certificate.json"
+    forged.write_bytes(certificate.read_bytes().replace(b'"6.1', b'"9.1', 1))
+    checked = verify_files([forged], platform.deployment.journal.ledger.key)
+    return tuple(found.finding for found in checked.findings)
