@@ -31,11 +31,11 @@ _DIALECTS: dict[str, Callable[[], Dialect]] = {
 
 
 class Constrained(Refused):
-    """Some row of the batch breaks a constraint; with fewer rows it may work. `constraint` is its name."""
+    """Some row of a batch cannot be changed, while with fewer rows others may. `reason` names the constraint."""
 
-    def __init__(self, store: str, constraint: str) -> None:
-        super().__init__(store, f"the database's constraint {constraint} does not allow it")
-        self.constraint = constraint
+    def __init__(self, store: str, reason: str) -> None:
+        super().__init__(store, f"the database does not allow it: {reason}")
+        self.reason = reason
 
 
 class Database:
@@ -116,7 +116,7 @@ class Database:
             case Trouble.FORBIDDEN:
                 return Refused(self._store, f"the database refuses ({verdict.word})")
             case Trouble.CONSTRAINT:
-                return Constrained(self._store, verdict.word)
+                return Constrained(self._store, f"constraint {verdict.word}")
             case Trouble.BUSY:
                 return Unavailable(self._store, f"locked, too slow or in deadlock at every attempt ({verdict.word})")
             case Trouble.LOST:

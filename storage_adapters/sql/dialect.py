@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from sqlalchemy import ColumnElement, Connection, Engine, Table
+from sqlalchemy import ColumnElement, Connection, Engine, FromClause
 from sqlalchemy.engine import URL, Inspector
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.elements import ColumnClause
@@ -65,10 +65,12 @@ class Oddities:
     """Tables that are not what they seem, and triggers.
 
     parts: partitions, whose rows are seen through the table that they are part of.
+    spread: tables whose rows lie in several others, so that the address of a row is not unique.
     with_history: tables that keep deleted rows in a history.
     """
 
     parts: frozenset[TableName] = frozenset()
+    spread: frozenset[TableName] = frozenset()
     with_history: frozenset[TableName] = frozenset()
 
 
@@ -83,6 +85,11 @@ class Dialect(Protocol):
     @property
     def largest_integer(self) -> int:
         """The largest integer that a column can hold."""
+        ...
+
+    @property
+    def is_typed(self) -> bool:
+        """Whether a column's declared type bounds its values."""
         ...
 
     @property
@@ -114,7 +121,11 @@ class Dialect(Protocol):
         """What else the schema knows."""
         ...
 
-    def row_id(self, table: Table) -> ColumnClause[object] | None:
+    def defer(self, connection: Connection) -> None:
+        """Foreign keys that can wait are checked at the end of this transaction."""
+        ...
+
+    def row_id(self, table: FromClause) -> ColumnClause[object] | None:
         """The database's own address of a row of a table without key; None where it has none."""
         ...
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Table, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, FromClause, Table, column, literal, or_, select, tuple_
+from sqlalchemy.sql.elements import NamedColumn
 
 from storage_adapters.contract import Rows, TablePlace
 from storage_adapters.errors import NotFound, Refused
@@ -21,16 +22,20 @@ class Source:
     """One customer's rows in one table, or in the table of its hidden rows.
 
     key: what a row is found by, the key's columns or the database's own address. belongs: the condition for the
-    customer's rows. `key_names` are the names of `key`.
+    customer's rows. owning: the foreign keys through which they are, none where a column says it.
     """
 
     facts: TableFacts
     sql: Table
     is_hidden: bool
-    key: tuple[ColumnElement[object], ...]
-    key_names: tuple[str, ...]
+    key: tuple[NamedColumn[object], ...]
     belongs: ColumnElement[bool]
+    owning: tuple[Reference, ...]
     names: RowNames
+
+    def key_in(self, alias: FromClause) -> tuple[ColumnElement[object], ...]:
+        """The key's columns in an alias of `sql`."""
+        return tuple(column(each.name, each.type, _selectable=alias) for each in self.key)
 
     def columns(self, names: Sequence[str]) -> tuple[ColumnElement[object], ...]:
         """The columns of these names."""
@@ -46,6 +51,7 @@ class Family:
     """
 
     place: Rows
+    listed: Mapping[TableName, TablePlace]
     live: Mapping[TableName, Source]
     hidden: Mapping[TableName, Source]
     knots: tuple[tuple[TableName, ...], ...]
@@ -56,6 +62,10 @@ class Family:
         """Where rows of the customer can be, children first, hidden ones last."""
         ordered = [name for knot in self.knots for name in knot]
         return [*(self.live[name] for name in ordered), *(self.hidden[name] for name in ordered if name in self.hidden)]
+
+    def of(self, name: TableName) -> list[Source]:
+        """The customer's live and hidden rows of one table."""
+        return [where[name] for where in (self.live, self.hidden) if name in where]
 
     def within(self, knot: Sequence[TableName]) -> list[Reference]:
         """The foreign keys from tables of the knot to tables of the knot."""
@@ -91,6 +101,7 @@ class FamilyReader:
         }
         return Family(
             place=place,
+            listed=listed,
             live=live,
             hidden=hidden,
             knots=self._knots(sorted(names), references),
@@ -183,7 +194,9 @@ class FamilyReader:
             belongs = is_of(facts.sql.columns[entry.customer_column], customer, self._dialect)
         if belongs is None:
             raise self._refused(f"column {entry.customer_column} of {entry.name} is of a type that names no customer")
-        return _source(self._dialect, facts, facts.sql, belongs, is_hidden=False)
+        if not facts.key and facts.row_id is None:
+            raise self._refused(f"table {entry.name} has no primary key, so its rows cannot be told apart: give it one")
+        return _source(self._dialect, facts, facts.sql, belongs, tuple(owning), is_hidden=False)
 
     # ------------------------------------------------------------------------------ in which order
 
@@ -209,18 +222,24 @@ class FamilyReader:
 def hidden_source(dialect: Dialect, facts: TableFacts, sql: Table, customer: str) -> Source:
     """The customer's rows in `sql`, the table of hidden rows of the table `facts` is about."""
     belongs = sql.columns[CUSTOMER_COLUMN] == literal(customer.encode(), dialect.customer_type)
-    return _source(dialect, facts, sql, belongs, is_hidden=True)
+    return _source(dialect, facts, sql, belongs, (), is_hidden=True)
 
 
 def _source(
-    dialect: Dialect, facts: TableFacts, sql: Table, belongs: ColumnElement[bool], *, is_hidden: bool
+    dialect: Dialect,
+    facts: TableFacts,
+    sql: Table,
+    belongs: ColumnElement[bool],
+    owning: tuple[Reference, ...],
+    *,
+    is_hidden: bool,
 ) -> Source:
     row_id = None if facts.key else dialect.row_id(sql)
-    key: tuple[ColumnElement[object], ...] = tuple(sql.columns[name] for name in facts.key)
-    names = facts.key
+    key: tuple[NamedColumn[object], ...] = tuple(sql.columns[name] for name in facts.key)
     if row_id is not None:
-        key, names = (row_id,), (row_id.name,)
-    return Source(facts, sql, is_hidden, key, names, belongs, RowNames(facts.label, names, hidden=is_hidden))
+        key = (row_id,)
+    names = RowNames(facts.label, [each.name for each in key], hidden=is_hidden)
+    return Source(facts, sql, is_hidden, key, belongs, owning, names)
 
 
 def _points_into(facts: TableFacts, ref: Reference, parent: Source) -> ColumnElement[bool]:

@@ -11,7 +11,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
-    Table,
+    FromClause,
     cast,
     create_engine,
     event,
@@ -69,6 +69,7 @@ class MariaDB:
     """MariaDB 10.6 and later, through PyMySQL. MySQL itself is refused: its timeouts and RETURNING differ."""
 
     longest_name = 64
+    is_typed = True
     largest_integer = 2**64 - 1
     customer_type: TypeEngine[bytes] = BINARY(255)  # becomes VARBINARY when a table is created from it
 
@@ -139,7 +140,10 @@ class MariaDB:
     def oddities(self, connection: Connection) -> Oddities:
         return Oddities(with_history=frozenset(TableName(*row) for row in connection.execute(_VERSIONED)))
 
-    def row_id(self, table: Table) -> ColumnClause[object] | None:
+    def defer(self, connection: Connection) -> None:
+        """Nothing: MariaDB checks row by row."""
+
+    def row_id(self, table: FromClause) -> ColumnClause[object] | None:
         return None
 
     def among(self, columns: Sequence[ColumnElement[object]], keys: Sequence[Key]) -> ColumnElement[bool]:

@@ -9,7 +9,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
-    Table,
+    FromClause,
     any_,
     bindparam,
     cast,
@@ -51,6 +51,11 @@ _PARTITIONS = text("""
     SELECT space.nspname, part.relname FROM pg_catalog.pg_class part
     JOIN pg_catalog.pg_namespace space ON space.oid = part.relnamespace WHERE part.relispartition
 """)
+_SPREAD = text("""
+    SELECT space.nspname, whole.relname FROM pg_catalog.pg_class whole
+    JOIN pg_catalog.pg_namespace space ON space.oid = whole.relnamespace
+    WHERE whole.relkind = 'p' OR (whole.relkind = 'r' AND whole.relhassubclass)
+""")
 _TRIGGERS = text("""
     SELECT DISTINCT rel.relname::text FROM pg_catalog.pg_trigger trig
     JOIN pg_catalog.pg_class rel ON rel.oid = trig.tgrelid WHERE NOT trig.tgisinternal ORDER BY 1
@@ -70,6 +75,7 @@ class Postgres:
     """PostgreSQL 13 and later, through psycopg 3."""
 
     longest_name = 63
+    is_typed = True
     largest_integer = 2**63 - 1
     customer_type: TypeEngine[bytes] = LargeBinary()
 
@@ -124,9 +130,15 @@ class Postgres:
             )
 
     def oddities(self, connection: Connection) -> Oddities:
-        return Oddities(parts=frozenset(TableName(*row) for row in connection.execute(_PARTITIONS)))
+        return Oddities(
+            parts=frozenset(TableName(*row) for row in connection.execute(_PARTITIONS)),
+            spread=frozenset(TableName(*row) for row in connection.execute(_SPREAD)),
+        )
 
-    def row_id(self, table: Table) -> ColumnClause[object] | None:
+    def defer(self, connection: Connection) -> None:
+        connection.execute(text("SET CONSTRAINTS ALL DEFERRED"))
+
+    def row_id(self, table: FromClause) -> ColumnClause[object] | None:
         return column("ctid", Tid(), _selectable=table)
 
     def among(self, columns: Sequence[ColumnElement[object]], keys: Sequence[Key]) -> ColumnElement[bool]:

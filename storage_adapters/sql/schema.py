@@ -21,7 +21,7 @@ class TableFacts:
     key: the columns that name a row: the primary key, else a unique key that is never NULL, else nothing.
     row_id: the database's own address of a row, only where there is no key.
     nullable: the columns that may be NULL. generated: those that only the database writes.
-    is_numbered: whether a column is GENERATED ALWAYS AS IDENTITY, which takes a value only when told to.
+    numbered: those GENERATED ALWAYS AS IDENTITY, which take a value only when told to.
     keeps_history: whether deleted rows stay readable in the table's history.
     """
 
@@ -32,7 +32,7 @@ class TableFacts:
     row_id: ColumnClause[object] | None
     nullable: frozenset[str]
     generated: frozenset[str]
-    is_numbered: bool
+    numbered: frozenset[str]
     keeps_history: bool
 
     @property
@@ -113,9 +113,9 @@ def _tables(
             label=name.label(default),
             sql=sql,
             key=key,
-            row_id=None if key else dialect.row_id(sql),
+            row_id=None if key or name in oddities.spread else dialect.row_id(sql),
             nullable=nullable,
             generated=frozenset(each["name"] for each in columns if "computed" in each),
-            is_numbered=any(each.get("identity", {}).get("always") for each in columns),
+            numbered=frozenset(each["name"] for each in columns if each.get("identity", {}).get("always")),
             keeps_history=name in oddities.with_history,
         )

@@ -10,9 +10,9 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
+    FromClause,
     Integer,
     LargeBinary,
-    Table,
     cast,
     column,
     create_engine,
@@ -41,6 +41,7 @@ class SQLite:
     """SQLite 3.35 and later, a database in a file."""
 
     longest_name = 200
+    is_typed = False
     largest_integer = 2**63 - 1
     customer_type: TypeEngine[bytes] = LargeBinary()
 
@@ -113,7 +114,10 @@ class SQLite:
     def oddities(self, connection: Connection) -> Oddities:
         return Oddities()
 
-    def row_id(self, table: Table) -> ColumnClause[object] | None:
+    def defer(self, connection: Connection) -> None:
+        connection.execute(text("PRAGMA defer_foreign_keys = ON"))
+
+    def row_id(self, table: FromClause) -> ColumnClause[object] | None:
         taken = {each.name.casefold() for each in table.columns}
         free = next((name for name in ("rowid", "_rowid_", "oid") if name not in taken), None)
         return None if free is None else column(free, Integer(), _selectable=table)

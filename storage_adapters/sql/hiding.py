@@ -1,0 +1,106 @@
+"""Tables of hidden rows: made by the database from the columns of the original, so that every value stays as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import sha256
+from threading import Lock
+
+from sqlalchemy import Column, Connection, Index, MetaData, Table, cast, delete, false, insert, literal, null, select
+from sqlalchemy.schema import CreateIndex, CreateSchema, CreateTableAs
+from sqlalchemy.sql.elements import quoted_name
+
+from storage_adapters.errors import Refused
+from storage_adapters.sql.database import Database
+from storage_adapters.sql.dialect import CUSTOMER_COLUMN
+from storage_adapters.sql.family import Family, Source, hidden_source
+from storage_adapters.sql.names import Key, TableName
+from storage_adapters.sql.schema import TableFacts, hidden_name, read_schema
+
+_making = Lock()  # two threads that make the same table at once would fail, one of them for no reason
+
+
+class HiddenTables:
+    """Where the hidden rows of one customer go. Made for one call."""
+
+    def __init__(self, store: str, database: Database, family: Family) -> None:
+        self._store = store
+        self._database = database
+        self._customer = family.place.customer
+        self._ready: dict[TableName, Source] = {}
+
+    def ready(self, facts: TableFacts) -> None:
+        """The table for this table's hidden rows exists and takes all its columns. A second call does nothing.
+
+        Raises Refused where a column has changed its type while rows were hidden.
+        """
+        if facts.name in self._ready:
+            return
+        with _making:
+            name = hidden_name(self._database.dialect, facts.name)
+            schema = self._database.read(lambda connection: read_schema(connection, self._database.dialect))
+            there = schema.hidden.get(name)
+            if there is None:
+                there = self._make(facts, name)
+            else:
+                self._widen(facts, there)
+        self._ready[facts.name] = hidden_source(self._database.dialect, facts, there, self._customer)
+
+    def copy(self, connection: Connection, live: Source, keys: Sequence[Key]) -> None:
+        """The rows are in the table of hidden rows as well, in place of any hidden earlier under the same keys."""
+        if not keys:
+            return
+        dialect = self._database.dialect
+        hidden = self._ready[live.facts.name]
+        if live.facts.key:
+            connection.execute(delete(hidden.sql).where(hidden.belongs, dialect.among(hidden.key, keys)))
+        names = [column.name for column in live.facts.sql.columns]
+        owner = literal(self._customer.encode(), dialect.customer_type)
+        rows = select(owner, *live.columns(names)).where(dialect.among(live.key, keys))
+        connection.execute(insert(hidden.sql).from_select([CUSTOMER_COLUMN, *names], rows))
+
+    def _make(self, facts: TableFacts, name: TableName) -> Table:
+        dialect = self._database.dialect
+        columns = [column.name for column in facts.sql.columns]
+        owner = cast(null(), dialect.customer_type).label(quoted_name(CUSTOMER_COLUMN, quote=True))
+        empty = select(owner, *facts.sql.columns).where(false())
+        table = Table(
+            quoted_name(name.name, quote=True),
+            MetaData(),
+            Column(quoted_name(CUSTOMER_COLUMN, quote=True), dialect.customer_type),
+            *(Column(quoted_name(column, quote=True), facts.sql.columns[column].type) for column in columns),
+            schema=quoted_name(name.schema, quote=True),
+        )
+
+        index = f"retention_tombstone_{sha256(name.name.encode()).hexdigest()[:16]}"
+
+        def make(connection: Connection) -> None:
+            if name.schema != facts.name.schema:
+                connection.execute(CreateSchema(quoted_name(name.schema, quote=True), if_not_exists=True))
+            connection.execute(CreateTableAs(empty, table.name, schema=table.schema))
+            connection.execute(CreateIndex(Index(index, table.columns[CUSTOMER_COLUMN])))
+
+        self._database.change(make)
+        return table
+
+    def _widen(self, facts: TableFacts, there: Table) -> None:
+        """Columns that the original has got since are added. Raises Refused where one has changed."""
+
+        def widen(connection: Connection) -> None:
+            for column in facts.sql.columns:
+                kind = column.type.compile(connection.dialect)
+                if column.name not in there.columns:
+                    quote = connection.dialect.identifier_preparer
+                    statement = f"ALTER TABLE {quote.format_table(there)} ADD COLUMN {quote.quote(column.name)} {kind}"
+                    connection.exec_driver_sql(statement)
+                elif (
+                    self._database.dialect.is_typed
+                    and there.columns[column.name].type.compile(connection.dialect) != kind
+                ):
+                    raise Refused(
+                        self._store,
+                        f"column {column.name} of {facts.label} has changed its type since rows were hidden: bring them"
+                        f" back or erase them, then drop the table {there.schema}.{there.name}",
+                    )
+
+        self._database.change(widen)
