@@ -1,0 +1,45 @@
+"""When the daemon does what: the cron lines of the policy in force, ready for a scheduler."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from retention.policy.cron import CronFields, parse_cron
+from retention.workflows.deployment import Deployment
+
+
+@dataclass(frozen=True, slots=True)
+class Timetable:
+    """The cron fields of each job, to be read in `time_zone`."""
+
+    time_zone: ZoneInfo
+    deletions: CronFields
+    verification: CronFields
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """The policy version that is in force now, by name and content hash, and its timetable."""
+
+    version: str
+    hash: str
+    timetable: Timetable
+
+
+def policy_in_force(deployment: Deployment) -> InForce:
+    """The version in force now. Raises InputError where none was adopted yet."""
+    with deployment.catalog.reading() as session:
+        policy = deployment.shelf.in_force(session, deployment.clock.now())
+    timetable = Timetable(
+        policy.time_zone, parse_cron(policy.schedule.deletions), parse_cron(policy.schedule.verification)
+    )
+    return InForce(policy.version, policy.hash, timetable)
+
+
+def time_zone_of(deployment: Deployment) -> ZoneInfo:
+    """The zone in which the policy in force counts, and in which people are shown times; UTC before the first policy."""
+    with deployment.catalog.reading() as session:
+        if not deployment.shelf.versions(session):
+            return ZoneInfo("UTC")
+        return deployment.shelf.in_force(session, deployment.clock.now()).time_zone
