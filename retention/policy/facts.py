@@ -23,7 +23,13 @@ CANCELS: Mapping[FactType, frozenset[FactType]] = {
         {FactType.SERVICE_EXPIRED, FactType.SERVICE_TERMINATED, FactType.ARREARS_STARTED}
     ),
     FactType.SERVICE_ACTIVATED: frozenset(
-        {FactType.SERVICE_EXPIRED, FactType.SERVICE_TERMINATED, FactType.ARREARS_STARTED, FactType.ACCOUNT_CLOSED}
+        {
+            FactType.SERVICE_EXPIRED,
+            FactType.SERVICE_TERMINATED,
+            FactType.SERVICE_RELEASED,
+            FactType.ARREARS_STARTED,
+            FactType.ACCOUNT_CLOSED,
+        }
     ),
     FactType.DELETION_WITHDRAWN: STARTING,
 }

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Final
 
 from pydantic import Field, ValidationError
-from pydantic_core import ErrorDetails
 
 from retention.errors import InputError
 from retention.model.policy import Policy
@@ -16,7 +15,7 @@ from retention.policy.canonical import canonical_fields
 from retention.policy.checks import CHECKS, Declared, Reading
 from retention.policy.document import DatasetForm, Document, PolicyForm, RuleForm, ServiceForm
 from retention.policy.overlaps import places_are_apart
-from retention.policy.problems import Problem, explain, listed
+from retention.policy.problems import Problem, listed
 from retention.policy.source import Place, Source, Value, read_file, read_yaml
 from retention.policy.values import Name
 
@@ -87,14 +86,8 @@ def _read_form(source: Source, root: Mapping[str, Value]) -> tuple[Document, lis
     except ValidationError as error:
         errors = error.errors()
     # what has no value is among the source's own problems already
-    problems = [_malformed(source, error) for error in errors if error["input"] is not None]
+    problems = [source.malformed(error, Document) for error in errors if error["input"] is not None]
     return _Partial.model_validate(_without(root, {error["loc"][:2] for error in errors})), problems
-
-
-def _malformed(source: Source, error: ErrorDetails) -> Problem:
-    loc = error["loc"]
-    at_key = error["type"] in ("missing", "extra_forbidden") or loc[-1] == "[key]"
-    return source.problem(loc, explain(error, Document, source.raw.get(source.place(loc))), at_key=at_key)
 
 
 def _without(root: Mapping[str, Value], bad: Collection[Place]) -> dict[str, Value]:

@@ -19,6 +19,8 @@ SCHEMA_FILE = Path(__file__).with_name("schema.json")
 
 Json: TypeAlias = str | int | float | bool | list["Json"] | dict[str, "Json"] | None
 
+_BY_NAME = ("$defs", "properties", "patternProperties")
+
 
 def schema_text() -> str:
     """The schema as it stands in `schema.json`, generated from the models of `retention.policy.document`."""
@@ -36,7 +38,7 @@ def _for_people(schema: Json) -> Json:
         return [_for_people(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
-    kept = {key: _for_people(value) for key, value in schema.items()}
+    kept = {key: _by_name(value) if key in _BY_NAME else _for_people(value) for key, value in schema.items()}
     if isinstance(kept.get("title"), str) and "$schema" not in kept:
         del kept["title"]
     if not isinstance(kept.get("default", 0), str | int):
@@ -50,6 +52,11 @@ def _for_people(schema: Json) -> Json:
             del kept["anyOf"]
             kept = choices[0] | kept
     return kept
+
+
+def _by_name(schemas: Json) -> Json:
+    """Schemas by names that a person chose: a property called `default` is not a schema's default."""
+    return {name: _for_people(schema) for name, schema in schemas.items()} if isinstance(schemas, dict) else schemas
 
 
 def main() -> None:

@@ -13,6 +13,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pydantic import BaseModel
+from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import (
@@ -30,7 +32,7 @@ from ruamel.yaml.events import (
 )
 
 from retention.errors import InputError
-from retention.policy.problems import Problem, quoted
+from retention.policy.problems import Problem, explain, quoted
 
 MOST_BYTES = 1 << 20
 _MOST_DEPTH = 20
@@ -85,6 +87,12 @@ class Source:
         place = self.place(loc)
         mark = (self.keys if at_key else self.values).get(place) or self.values.get(place, (1, 1))
         return Problem(*mark, message)
+
+    def malformed(self, error: ErrorDetails, form: type[BaseModel]) -> Problem:
+        """What pydantic found wrong in `value` when it was read as `form`, at its place and in plain words."""
+        loc = error["loc"]
+        at_key = error["type"] in ("missing", "extra_forbidden") or loc[-1:] == ("[key]",)
+        return self.problem(loc, explain(error, form, self.raw.get(self.place(loc))), at_key=at_key)
 
 
 def read_file(path: Path) -> str:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from retention.errors import InputError
 from retention.model.policy import WorkCalendar
-from retention.policy.problems import Problem, explain, listed, quoted
+from retention.policy.problems import Problem, listed, quoted
 from retention.policy.source import Source, read_yaml
 
 _HOLIDAYS = files("retention.policy").joinpath("holidays")
@@ -75,7 +75,7 @@ def parse_calendar(text: str, name: str) -> WorkCalendar:
     try:
         file = _File.model_validate(source.value)
     except ValidationError as errors:
-        found = [source.problem(error["loc"], explain(error, _File)) for error in errors.errors()]
+        found = [source.malformed(error, _File) for error in errors.errors()]
         raise InputError(listed([*source.problems, *found], source.name)) from errors
     problems = [*source.problems, *_wrong_days(file, source)]
     if problems:

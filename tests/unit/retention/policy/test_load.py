@@ -134,6 +134,13 @@ def test_mistakes_in_different_parts_are_all_named_at_once_in_the_order_of_the_f
     assert [problem.split(": ")[0] for problem in problems_of(text)] == ["5:14", "12:13", "28:16", "34:30"]
 
 
+def test_every_period_in_working_days_needs_a_calendar() -> None:
+    text = VALID.replace("  holidays: CN\n", "").replace("buffer: 15 days", "buffer: 3 working days")
+    text = text.replace("tombstone: none", "tombstone: 1 working day").replace("period: 6 months", "period: 9 working days")
+    what = "the days off have to be known for this; add `holidays: CN` under `policy`"
+    assert problems_of(text) == [f"11:13: {what}", f"35:29: {what}", f"44:16: {what}"]
+
+
 def test_a_reference_to_an_entry_with_mistakes_is_no_mistake() -> None:
     text = VALID.replace("    title: 训练\n", "")
     assert problems_of(text) == ["10:3: `title` is missing; add `title: 模型推理服务`"]
