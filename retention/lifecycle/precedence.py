@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from retention.model.case import Strand, StrandState
+from retention.model.copy import CopyRole
 from retention.model.hold import Hold
 from retention.model.plan import Block, BlockKind, StepKind
 
@@ -18,7 +19,8 @@ from retention.model.plan import Block, BlockKind, StepKind
 class Progress:
     """How far a strand has come. `version` grows with every change of it, so that a plan can tell it is the same.
 
-    is_restricted: keys refuse, caches are cleared. is_settled: of a strand brought back, everything is readable again.
+    is_restricted: keys refuse. is_cleared: caches were cleared. is_settled: of a strand brought back, everything is
+    readable again.
     waits_for_keys: verified, and an epoch that wrapped its keys still exists. waits_for_copies: verified, and a copy has a
     dated exception.
     """
@@ -26,6 +28,7 @@ class Progress:
     state: StrandState
     version: int
     is_restricted: bool = False
+    is_cleared: bool = False
     is_settled: bool = False
     waits_for_keys: bool = False
     waits_for_copies: bool = False
@@ -83,10 +86,12 @@ def _held(hold: Hold) -> Block:
 
 
 def _before_tombstone(strand: Strand, progress: Progress, holds: tuple[Hold, ...], now: datetime) -> Next:
-    begin = () if progress.is_restricted else (StepKind.RESTRICT, StepKind.CLEAR_CACHES)
+    restrict = () if progress.is_restricted else (StepKind.RESTRICT,)
+    has_caches = any(copy.role is CopyRole.CACHE for copy in strand.copies)
+    begin = (*restrict, StepKind.CLEAR_CACHES) if has_caches and not progress.is_cleared else restrict
     block = block_before_no_return(strand, holds, now)
     if block is not None and block.kind is BlockKind.HELD:
-        return Next(begin[:1], block)  # restricting deletes nothing; clearing a cache would
+        return Next(restrict, block)  # restricting deletes nothing; clearing a cache would
     if block is not None and block.kind is not BlockKind.IN_UNDO_WINDOW:
         return Next(begin, block)
     return _before_no_return((*begin, StepKind.TOMBSTONE), strand, holds, now)
