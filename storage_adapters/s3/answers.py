@@ -9,13 +9,17 @@ No answer may declare a document type, so no entity is ever expanded. Source: Am
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import NamedTuple
-from urllib.parse import unquote_plus
+from urllib.parse import unquote_to_bytes
 from xml.etree.ElementTree import Element, ParseError, XMLParser
 
 from storage_adapters.contract import ItemKind
 from storage_adapters.s3.entries import Entry
+
+_NAMESPACE = re.compile(rb"""(\A\s*(?:<\?xml[^>]*>)?\s*<[^\s<>]+)\s+xmlns=(?:"[^"]*"|'[^']*')""")
+_KINDS = {"Version": ItemKind.VERSION, "DeleteMarker": ItemKind.DELETE_MARKER}
 
 
 class Unreadable(Exception):
@@ -54,30 +58,24 @@ class DeleteAnswer:
 
 
 class Document:
-    """A parsed answer whose tags are read without their namespace (AWS sends one, some stores do not)."""
+    """A parsed answer. Tags have no namespace: AWS declares one for the whole document, some stores do not."""
 
     def __init__(self, body: bytes, *expected: str) -> None:
         """Parse `body`; raises `Unreadable` unless its root is one of `expected`, `ErrorInside` if it is an Error."""
         self.root = _parse(body)
-        namespace, _, name = self.root.tag.rpartition("}")
-        self.space = f"{namespace}}}" if namespace else ""
+        name = self.root.tag
         if name == "Error" and "Error" not in expected:
             raise ErrorInside(self.text("Code") or "Error")
         if name not in expected:
             raise Unreadable(f"expected {expected[0]}, got {name[:40]}")
 
-    def text(self, tag: str, inside: Element | None = None) -> str | None:
-        """The text of a child, "" where it is empty, None where it is missing."""
-        return (self.root if inside is None else inside).findtext(self.space + tag)
-
-    def each(self, *tags: str) -> list[tuple[str, Element]]:
-        """The root's children with one of these tags, in the document's order, each with its tag."""
-        wanted = {self.space + tag: tag for tag in tags}
-        return [(wanted[child.tag], child) for child in self.root if child.tag in wanted]
+    def text(self, tag: str) -> str | None:
+        """The text of a child of the root, "" where it is empty, None where it is missing."""
+        return self.root.findtext(tag)
 
     def all_texts(self, tag: str) -> list[str]:
         """The texts of every element with this tag, at any depth."""
-        return [element.text or "" for element in self.root.iter(self.space + tag)]
+        return [element.text or "" for element in self.root.iter(tag)]
 
 
 def _parse(body: bytes) -> Element:
@@ -86,7 +84,7 @@ def _parse(body: bytes) -> Element:
         raise Unreadable("an answer with a document type")
     parser = XMLParser(encoding="utf-8")  # noqa: S314 - no document type gets here, so there is nothing to expand
     try:
-        parser.feed(body)
+        parser.feed(_NAMESPACE.sub(rb"\1", body, count=1))
         return parser.close()
     except (ParseError, ValueError) as error:
         raise Unreadable("not well-formed XML") from error
@@ -95,26 +93,15 @@ def _parse(body: bytes) -> Element:
 def versions(body: bytes) -> Listing:
     """The page of a ListObjectVersions answer: VERSION and DELETE_MARKER entries."""
     document = Document(body, "ListVersionsResult", "ListBucketVersionsResult")
-    space = document.space
-    key_tag, id_tag, size_tag = f"{space}Key", f"{space}VersionId", f"{space}Size"
-    written_tag, latest_tag = f"{space}LastModified", f"{space}IsLatest"
     encoded = document.text("EncodingType") == "url"
-    kinds = {f"{space}Version": ItemKind.VERSION, f"{space}DeleteMarker": ItemKind.DELETE_MARKER}
     entries: list[Entry] = []
     for element in document.root:
-        kind = kinds.get(element.tag)
-        if kind is None:
-            continue
-        text = element.findtext
-        key = text(key_tag)
-        if key is None:
-            raise Unreadable("a version without a key")
-        if encoded and ("%" in key or "+" in key):
-            key = unquote_plus(key, errors="strict")
-        size = int(text(size_tag) or 0)
-        entries.append(
-            Entry(kind, key, text(id_tag) or "null", size, text(written_tag) or "", text(latest_tag) == "true")
-        )
+        kind = _KINDS.get(element.tag)
+        if kind is not None:
+            text = element.findtext
+            key = _decoded(text("Key"), encoded)
+            size, written, latest = int(text("Size") or 0), text("LastModified") or "", text("IsLatest") == "true"
+            entries.append(Entry(kind, key, text("VersionId") or "null", size, written, latest))
     return Listing(entries, _cursor(document, encoded, "KeyMarker", "VersionIdMarker"))
 
 
@@ -122,16 +109,11 @@ def objects(body: bytes) -> Listing:
     """The page of a ListObjectsV2 answer: OBJECT entries."""
     document = Document(body, "ListBucketResult")
     encoded = document.text("EncodingType") == "url"
-    entries = [
-        Entry(
-            ItemKind.OBJECT,
-            _decoded(document.text("Key", element), encoded),
-            None,
-            int(document.text("Size", element) or 0),
-            document.text("LastModified", element) or "",
-        )
-        for _, element in document.each("Contents")
-    ]
+    entries = []
+    for element in document.root.iterfind("Contents"):
+        text = element.findtext
+        key = _decoded(text("Key"), encoded)
+        entries.append(Entry(ItemKind.OBJECT, key, None, int(text("Size") or 0), text("LastModified") or ""))
     if not _is_truncated(document):
         return Listing(entries, ())
     token = document.text("NextContinuationToken")
@@ -144,23 +126,25 @@ def uploads(body: bytes) -> Listing:
     """The page of a ListMultipartUploads answer: UPLOAD entries; `written` is when the upload began."""
     document = Document(body, "ListMultipartUploadsResult")
     encoded = document.text("EncodingType") == "url"
-    entries = [
-        Entry(
-            ItemKind.UPLOAD,
-            _decoded(document.text("Key", element), encoded),
-            document.text("UploadId", element) or "",
-            0,
-            document.text("Initiated", element) or "",
-        )
-        for _, element in document.each("Upload")
-    ]
+    entries = []
+    for element in document.root.iterfind("Upload"):
+        text = element.findtext
+        key = _decoded(text("Key"), encoded)
+        entries.append(Entry(ItemKind.UPLOAD, key, text("UploadId") or "", 0, text("Initiated") or ""))
     return Listing(entries, _cursor(document, encoded, "KeyMarker", "UploadIdMarker"))
 
 
 def _decoded(key: str | None, encoded: bool) -> str:
     if key is None:
         raise Unreadable("an entry without a key")
-    return unquote_plus(key, errors="strict") if encoded else key
+    return _unquoted(key) if encoded else key
+
+
+def _unquoted(text: str) -> str:
+    """Raises ValueError for what is no UTF-8: a key that has to be guessed is never acted upon."""
+    if "+" in text:
+        text = text.replace("+", " ")
+    return unquote_to_bytes(text).decode() if "%" in text else text
 
 
 def _is_truncated(document: Document) -> bool:
@@ -173,7 +157,7 @@ def _cursor(document: Document, encoded: bool, key_tag: str, id_tag: str) -> Cur
     key = document.text(f"Next{key_tag}")
     if not key:
         raise Unreadable("a truncated listing without a marker")
-    cursor = [("key-marker", unquote_plus(key, errors="strict") if encoded else key)]
+    cursor = [("key-marker", _unquoted(key) if encoded else key)]
     if entry_id := document.text(f"Next{id_tag}"):
         name = "version-id-marker" if id_tag == "VersionIdMarker" else "upload-id-marker"
         cursor.append((name, entry_id))
@@ -183,20 +167,16 @@ def _cursor(document: Document, encoded: bool, key_tag: str, id_tag: str) -> Cur
 def deletions(body: bytes) -> DeleteAnswer:
     """A DeleteObjects answer, key by key."""
     document = Document(body, "DeleteResult")
-    space = document.space
-    deleted_tag, error_tag = f"{space}Deleted", f"{space}Error"
-    key_tag, id_tag = f"{space}Key", f"{space}VersionId"
-    marker_tag, code_tag = f"{space}DeleteMarkerVersionId", f"{space}Code"
     answer = DeleteAnswer()
     for element in document.root:
         text = element.findtext
-        if element.tag == deleted_tag:
-            key = text(key_tag) or ""
-            answer.deleted.add((key, text(id_tag) or None))
-            if text(marker_tag):
+        if element.tag == "Deleted":
+            key = text("Key") or ""
+            answer.deleted.add((key, text("VersionId") or None))
+            if text("DeleteMarkerVersionId"):
                 answer.marked.add(key)
-        elif element.tag == error_tag:
-            answer.errors[text(key_tag) or "", text(id_tag) or None] = text(code_tag) or "Error"
+        elif element.tag == "Error":
+            answer.errors[text("Key") or "", text("VersionId") or None] = text("Code") or "Error"
     return answer
 
 

@@ -1,6 +1,7 @@
 """What a bucket holds, and how one piece of it is named in an `Item`.
 
-A name is the object's key, and then `?versionId=…` or `?uploadId=…` with the id percent-encoded. An object of a
+A name is the object's key, and then `?versionId=…` or `?uploadId=…`, the id percent-encoded where it holds
+`?` or `%` itself. An object of a
 bucket that never had versions is named by its key alone, unless that key itself ends like a version or an upload; then
 `?versionId=null` follows. So every name reads back to exactly one key and id, whatever the key is made of.
 """
@@ -41,7 +42,9 @@ def item_name(kind: ItemKind, key: str, entry_id: str | None) -> str:
     if entry_id is None:
         return f"{key}?versionId={NULL_VERSION}" if _NAME.fullmatch(key) else key
     what = "uploadId" if kind is ItemKind.UPLOAD else "versionId"
-    return f"{key}?{what}={quote(entry_id, safe='')}"
+    if "?" in entry_id or "%" in entry_id:
+        entry_id = quote(entry_id, safe="")
+    return f"{key}?{what}={entry_id}"
 
 
 def parse_name(name: str) -> Entry:
@@ -59,6 +62,8 @@ def written_at(entry: Entry) -> datetime | None:
         moment = datetime.fromisoformat(entry.written)
     except ValueError:
         return None
+    if moment.tzinfo is UTC:
+        return moment
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 

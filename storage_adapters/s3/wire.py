@@ -95,17 +95,17 @@ class _TryAgain(Exception):
 
 
 class Wire:
-    """The way to one bucket. Thread-safe."""
+    """The way to one bucket, whose URL is `base_url`, ending with "/". Thread-safe."""
 
     def __init__(self, store: str, settings: S3Settings) -> None:
         self.store = store
         self.settings = settings
         session = botocore.session.Session()
         self._credentials = _credentials(session, settings)
-        self._base = _base_url(session, settings)
+        self.base_url = _base_url(session, settings)
         self._session = URLLib3Session(
             verify=settings.ca_bundle or session.get_config_variable("ca_bundle") or True,  # type: ignore[arg-type] # stub: bool only
-            proxies=get_environ_proxies(self._base),
+            proxies=get_environ_proxies(self.base_url),
             timeout=(settings.connect_timeout, settings.read_timeout),  # type: ignore[arg-type] # stub: int only
             max_pool_connections=settings.workers + 4,
             socket_options=_AT_ONCE,  # type: ignore[arg-type] # stub: names only
@@ -190,7 +190,7 @@ class Wire:
         return body
 
     def _signed(self, request: Request) -> AWSRequest:
-        url = self._base + quote(request.key, safe="/~")
+        url = self.base_url + quote(request.key, safe="/~")
         if request.query:
             url += "?" + "&".join(_parameter(name, value) for name, value in request.query)
         signed = AWSRequest(request.method, url, dict(request.headers), request.body, stream_output=True)

@@ -41,7 +41,14 @@ class Call:
 
     def keys(self) -> list[str]:
         """The keys in a DeleteObjects request."""
-        return [element.text or "" for element in ElementTree.fromstring(self.body).iter() if _tag(element) == "Key"]
+        return self._texts("Key")
+
+    def versions(self) -> list[str]:
+        """The versions in a DeleteObjects request."""
+        return self._texts("VersionId")
+
+    def _texts(self, tag: str) -> list[str]:
+        return [element.text or "" for element in ElementTree.fromstring(self.body).iter() if _tag(element) == tag]
 
 
 @dataclass
@@ -92,6 +99,14 @@ class ExactS3:
             version = Version(f"v{self._ids:06}", marker, body, self.now)
             self.keys.setdefault(key, []).insert(0, version)
             return version
+
+    def list_everything(self) -> Reply:
+        """A listing of versions that ignores its prefix."""
+        return self._list({"prefix": ""})
+
+    def empty_versions(self) -> Reply:
+        """A listing of versions that omits everything."""
+        return xml("ListVersionsResult", "<IsTruncated>false</IsTruncated>")
 
     def visible(self) -> dict[str, bytes]:
         return {key: versions[0].body for key, versions in self.keys.items() if versions and not versions[0].marker}
