@@ -113,10 +113,10 @@ def open_store(name: str, settings: StoreSettings) -> Store:
         case sections.S3Store():
             return _s3_store(name, settings)
         case sections.SqlStore():
-            from storage_adapters.sql import SqlStore
+            from storage_adapters.sql import Limits, SqlStore
 
-            timeout = settings.statement_timeout.total_seconds()
-            return SqlStore(name, settings.url.get_secret_value(), statement_timeout_seconds=timeout)
+            limits = Limits(statement_seconds=settings.statement_timeout.total_seconds())
+            return SqlStore(name, settings.url.get_secret_value(), limits=limits)
         case sections.RedisStore():
             from storage_adapters.redis import RedisStore
 

@@ -154,7 +154,16 @@ def open_platform(root: Path, started_at: datetime) -> Platform:
         "cache": cache,
     }
     kinds: Mapping[str, str] = {"objects": "files", "backups": "files", "app-database": "sql", "cache": "redis"}
-    parts = Parts(f"sqlite:///{root}/catalog.db", root / "ledger", "demo.example/ledger", keys, keys, stores, kinds)
+    parts = Parts(
+        f"sqlite:///{root}/catalog.db",
+        root / "ledger",
+        "demo.example/ledger",
+        keys,
+        keys,
+        stores,
+        kinds,
+        roll_every=timedelta(days=7),
+    )
     deployment = assemble(parts, clock)
     adopt_policy(deployment, POLICY)
     return Platform(root, clock, deployment, cache.put)

@@ -6,7 +6,7 @@
 | hetu-ai | falls into arrears, and pays inside the buffer: nothing is lost |
 | luoshu-bio | deletes its training data itself; 24 hours later there is no way back (6.10) |
 | kunpeng-law | terminated, but a court holds the data; released months later, and then it goes |
-| jingwei-media | terminated; its access logs stay until each is six months old, then they go |
+| jingwei-media | closes its account; its access logs stay until each is six months old, and then they go |
 | nuwa-games | an authority orders deletion: gone within a day (6.2(4)) |
 | fuxi-data | a customer who stays; nothing of its data may change |
 """
@@ -24,6 +24,7 @@ from retention.evidence.verify import verify_files
 from retention.workflows.certify import certify
 from retention.workflows.run_cycle import run_cycle
 from retention.workflows.status import CaseStatus, status
+from retention.workflows.verify_again import verify_again
 
 STARTED_AT = datetime(2026, 11, 10, 1, 0, tzinfo=UTC)
 DAYS = 240
@@ -64,7 +65,7 @@ SCENES: tuple[Scene, ...] = (
         "kunpeng-law: terminated; a court orders a hold",
         _terminated_and_held,
     ),
-    Scene(6, "jingwei-media: terminated", _told("service-terminated", "jingwei-media", service="model-inference")),
+    Scene(6, "jingwei-media: closes its account", _told("account-closed", "jingwei-media")),
     Scene(7, "hetu-ai: pays inside the buffer", _told("arrears-cleared", "hetu-ai")),
     Scene(
         8,
@@ -122,7 +123,10 @@ def begin(root: Path) -> Platform:
 
 
 def live(platform: Platform, scenes: Sequence[Scene] = SCENES, days: int = DAYS) -> Iterator[Day]:
-    """The days, one after the other: facts are told, the daemon's cycle runs, the nightly backup is made."""
+    """The days, one after the other: facts are told, the daemon's cycle runs, the nightly backup is made.
+
+    Once a week everything that was verified is looked at again; a real daemon does so every night.
+    """
     for number in range(1, days + 1):
         platform.clock.advance(timedelta(days=1))
         told = [scene for scene in scenes if scene.day == number]
@@ -130,6 +134,8 @@ def live(platform: Platform, scenes: Sequence[Scene] = SCENES, days: int = DAYS)
             scene.tell(platform)
         run_cycle(platform.deployment)
         platform.back_up()
+        if number % 7 == 0:
+            verify_again(platform.deployment)
         yield Day(number, platform.clock.now(), tuple(scene.sentence for scene in told))
 
 

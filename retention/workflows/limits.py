@@ -39,9 +39,12 @@ def find_over_limit(deployment: Deployment, plan: Plan, policy: Policy) -> OverL
 
     An approved plan that is interrupted goes on without a second approval: it is remembered for each of its strands.
     """
+    begun = begun_by(plan)
+    if not begun:
+        return None
     with deployment.catalog.transaction() as session:
         everybody = fact_rows.customer_count(session)
-        asked = [i for i in begun_by(plan) if not policies.approval_count(session, _strand_subject(i))]
+        asked = [i for i in begun if not policies.approval_count(session, _strand_subject(i))]
         customers = {item.customer for item in asked}
         sentence = _sentence(len(customers), everybody, policy)
         if sentence is None:

@@ -19,6 +19,7 @@ from retention.keys.epochs import (
     continue_roll,
     current_epoch,
 )
+from retention.model.key import EpochState
 from retention.workflows.deployment import Deployment
 
 
@@ -51,13 +52,23 @@ def roll_keys(deployment: Deployment) -> Rolled:
 def finish_roll(deployment: Deployment, rolled: Rolled | None = None) -> None:
     """Bring every retired epoch to its end and note which shredded keys that makes unrecoverable. Nothing left: nothing."""
     rolled = rolled or Rolled("")
-    if current_epoch(deployment.key_store) is None:
+    if not _has_unfinished(deployment):
         return
     for step in continue_roll(deployment.key_store, deployment.provider, deployment.clock.now):
         _note(rolled, step)
     rolled.unrecoverable_count = _note_destroyed(deployment)
     deployment.catalog.forget_freed_pages()
     deployment.journal.publish()
+
+
+def _has_unfinished(deployment: Deployment) -> bool:
+    """Whether some epoch is on its way to its end, or was destroyed and the ledger does not tell it yet."""
+    with deployment.catalog.reading() as session:
+        told = key_rows.epoch_entries(session)
+    return any(
+        epoch.name not in told if epoch.state is EpochState.DESTROYED else epoch.state is not EpochState.CURRENT
+        for epoch in deployment.key_store.epochs()
+    )
 
 
 def roll_if_due(deployment: Deployment, now: datetime) -> Rolled | None:

@@ -37,7 +37,7 @@ class Looked:
 def verify_again(deployment: Deployment, hooks: RunHooks | None = None, at_most: int = 1_000) -> Looked:
     """The verified strands that were looked at longest ago are looked at again, `at_most` in one run.
 
-    A strand whose customer came back is left alone: what lies there now is theirs. Raises NotTheOwner and Stopped.
+    Of a customer who came back only the backups are looked at: what lies elsewhere now may be theirs of today. Raises NotTheOwner and Stopped.
     """
     hooks = hooks or RunHooks()
     looked = Looked()
@@ -45,12 +45,12 @@ def verify_again(deployment: Deployment, hooks: RunHooks | None = None, at_most:
         with deployment.catalog.reading() as session:
             records = case_rows.strands(session, states=[StrandState.VERIFIED, StrandState.CERTIFIED])
             live = case_rows.living_customers(session, [record.customer for record in records])
-        due = [record for record in records if not _came_back(record, live)]
+        due = [record for record in records if not _came_back(record, live) or _has_open_backup(record)]
         for record in sorted(due, key=_last_look)[:at_most]:
             with deployment.catalog.reading() as session:
                 (case,) = case_rows.cases(session, case=record.strand.case)
             run = StrandRun(deployment, case.case, record, lease, hooks.observe, hooks.should_stop)
-            _look(run, looked)
+            _look(run, looked, only_backups=_came_back(record, live))
     deployment.journal.publish()
     return looked
 
@@ -64,13 +64,23 @@ def _came_back(record: StrandRecord, live: frozenset[str]) -> bool:
     return record.strand.not_from is not None or record.customer in live
 
 
-def _look(run: StrandRun, looked: Looked) -> None:
+def _has_open_backup(record: StrandRecord) -> bool:
+    return any(_is_open_backup(status) for status in record.copies)
+
+
+def _is_open_backup(status: CopyStatus) -> bool:
+    """Whether it is a mixed backup that has not gone yet."""
+    mixed = status.copy.role is CopyRole.BACKUP and status.copy.place is None
+    return mixed and status.end_state is not None and not status.end_state.is_gone
+
+
+def _look(run: StrandRun, looked: Looked, *, only_backups: bool) -> None:
     looked.strands += 1
     found: list[CopyStatus] = []
     changed: list[CopyStatus] = []
     try:
         for status in run.record.copies:
-            now_known = _copy_now(run, status)
+            now_known = status if only_backups and status.copy.role is not CopyRole.BACKUP else _copy_now(run, status)
             (found if now_known.end_state is EndState.FAILED else changed).append(now_known)
     except StoreError as error:
         looked.troubles.append((run.record.strand.id, str(error)))
@@ -93,9 +103,8 @@ def _look(run: StrandRun, looked: Looked) -> None:
 
 def _copy_now(run: StrandRun, status: CopyStatus) -> CopyStatus:
     """The copy as a look now finds it: FAILED where something is there again."""
-    if status.copy.role is CopyRole.BACKUP and status.copy.place is None:
-        is_open = status.end_state is not None and not status.end_state.is_gone
-        return assess_mixed_backup(run, status) if is_open else status
+    if _is_open_backup(status):
+        return assess_mixed_backup(run, status)
     if status.copy.place is None:
         return status
     _, left = remains_of(run, status)

@@ -29,8 +29,14 @@ def assess_mixed_backup(run: StrandRun, status: CopyStatus) -> CopyStatus:
             status, end_state=EndState.ERASED_VERIFIED, reason="no set from before the erasure is left", until=None
         )
     until = count(erased_at, plan.delete_after, policy.time_zone, policy.calendar, policy.last_day_off_moves).due_at
-    reason = "sets from before the erasure hold data that was not sealed; they go with the backup's own rotation"
+    reason = f"sets from before the erasure hold {_why_readable(run)}; they go with the backup's own rotation"
     return replace(status, end_state=EndState.UNSUPPORTED, reason=reason, until=until)
+
+
+def _why_readable(run: StrandRun) -> str:
+    if run.record.strand.part.is_whole_dataset or run.record.strand.shreds_key:
+        return "data that was not sealed"
+    return "it under a key that lives on, because only a part of the dataset was deleted"
 
 
 def _sealed_count(run: StrandRun) -> int | None:
