@@ -25,8 +25,8 @@ class Keyring:
     """The customer keys of one process. Thread-safe.
 
     now: the present, aware UTC, for `created_at`. ticks: seconds of a clock that nobody can set, for the bound: a wall
-    clock put back would stretch it. Every method may raise KeysUnavailable, ProviderRefused and NotAuthentic (a wrapped
-    key that is damaged or stands in another key's row).
+    clock put back would stretch it; read for every 16 KiB of a stream, so it should be quick. Every method may raise
+    KeysUnavailable, ProviderRefused and NotAuthentic (a wrapped key that is damaged or stands in another key's row).
     """
 
     def __init__(
