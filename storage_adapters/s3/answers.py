@@ -16,7 +16,7 @@ from urllib.parse import unquote_to_bytes
 from xml.etree.ElementTree import Element, ParseError, XMLParser
 
 from storage_adapters.contract import ItemKind
-from storage_adapters.s3.entries import Entry
+from storage_adapters.s3.entries import NULL_VERSION, Entry
 
 _NAMESPACE = re.compile(rb"""(\A\s*(?:<\?xml[^>]*>)?\s*<[^\s<>]+)\s+xmlns=(?:"[^"]*"|'[^']*')""")
 _KINDS = {"Version": ItemKind.VERSION, "DeleteMarker": ItemKind.DELETE_MARKER}
@@ -49,7 +49,8 @@ class Listing(NamedTuple):
 class DeleteAnswer:
     """What DeleteObjects said key by key; a version is None where the store named none.
 
-    marked: keys for which it says that a delete marker now hides them.
+    marked: keys for which it says that a delete marker with a version of its own now hides them. A `null` marker has
+    replaced the `null` version, as happens where versioning is suspended.
     """
 
     deleted: set[tuple[str, str | None]] = field(default_factory=set)
@@ -101,7 +102,7 @@ def versions(body: bytes) -> Listing:
             text = element.findtext
             key = _decoded(text("Key"), encoded)
             size, written, latest = int(text("Size") or 0), text("LastModified") or "", text("IsLatest") == "true"
-            entries.append(Entry(kind, key, text("VersionId") or "null", size, written, latest))
+            entries.append(Entry(kind, key, text("VersionId") or NULL_VERSION, size, written, latest))
     return Listing(entries, _cursor(document, encoded, "KeyMarker", "VersionIdMarker"))
 
 
@@ -173,7 +174,7 @@ def deletions(body: bytes) -> DeleteAnswer:
         if element.tag == "Deleted":
             key = text("Key") or ""
             answer.deleted.add((key, text("VersionId") or None))
-            if text("DeleteMarkerVersionId"):
+            if text("DeleteMarkerVersionId") not in {None, "", NULL_VERSION}:
                 answer.marked.add(key)
         elif element.tag == "Error":
             answer.errors[text("Key") or "", text("VersionId") or None] = text("Code") or "Error"

@@ -182,7 +182,8 @@ def _hidden(entry: Entry, answer: DeleteAnswer) -> Said:
 
 
 def _marker_confirmed(answer: Answer) -> Said:
-    if answer.headers.get("x-amz-delete-marker", "").lower() == "true":
+    headers = answer.headers
+    if headers.get("x-amz-delete-marker", "").lower() == "true" and headers.get("x-amz-version-id") != NULL_VERSION:
         return DONE
     return Said(ItemResult.UNKNOWN, NO_MARKER)
 

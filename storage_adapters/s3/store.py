@@ -39,7 +39,10 @@ class S3Store:
     """
 
     def __init__(self, name: str, settings: S3Settings) -> None:
-        """A store that connects when it is first asked. Raises Refused later, if no credentials are found."""
+        """A store that connects when it is first asked. Raises Refused where the AWS configuration cannot be read.
+
+        Credentials that are missing are noticed by the first question, with Refused.
+        """
         self._name = name
         self._wire = Wire(name, settings)
         self._pool = ThreadPoolExecutor(settings.workers, thread_name_prefix=f"s3-{name}")
@@ -109,7 +112,7 @@ class S3Store:
         may_lock = bucket.may_lock(self._wire)
         seen: set[int] = set()
         for page in listing.versions(self._wire, own, bucket.versioning(self._wire)):
-            seen.update(hash(entry.key) for entry in page if entry.latest)
+            seen.update(hash(entry.key) for entry in page if entry.latest and entry.kind is not ItemKind.DELETE_MARKER)
             yield self._items(page, may_lock)
         for page in listing.objects(self._wire, own):
             unseen = [entry for entry in page if hash(entry.key) not in seen]

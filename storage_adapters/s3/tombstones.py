@@ -13,7 +13,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from itertools import takewhile
 
-from storage_adapters.contract import PAGE_SIZE, Batch, ItemKind, ItemOutcome, ItemResult, Prefix
+from storage_adapters.contract import PAGE_SIZE, Batch, ItemKind, ItemOutcome, ItemResult, Objects, Prefix
 from storage_adapters.errors import Refused
 from storage_adapters.s3 import bucket, listing, records
 from storage_adapters.s3.bucket import Versioning
@@ -150,7 +150,8 @@ class Tombstones:
             return []
         verdicts = []
         gone = dict(hidden)
-        for stack in _stacks(listing.versions(self._wire, self._place, Versioning.ENABLED), frozenset(hidden)):
+        place = self._place if isinstance(self._place, Prefix) else Objects(tuple(hidden))
+        for stack in _stacks(listing.versions(self._wire, place, Versioning.ENABLED), frozenset(hidden)):
             verdicts.append(_judged(stack, hidden[stack[0].key]))
             gone.pop(stack[0].key, None)
         verdicts += [_gone(key, versions) for key, versions in gone.items()]
@@ -195,14 +196,17 @@ def _is_final(outcome: ItemOutcome) -> bool:
 
 
 def _stacks(pages: Iterator[list[Entry]], wanted: frozenset[str]) -> Iterator[list[Entry]]:
-    """All entries of each wanted key, newest first. A key may go on from one page to the next, the last one of a page."""
+    """All entries of each wanted key, newest first. The last key of a page may go on in the next one.
+
+    The last is the greatest where versions and markers are listed apart, and the last met where names were asked one by one.
+    """
     growing: dict[str, list[Entry]] = {}
     for page in pages:
         for entry in page:
             if entry.key in wanted:
                 growing.setdefault(entry.key, []).append(entry)
-        last = max(entry.key for entry in page)
-        for key in [key for key in growing if key != last]:
+        unfinished = {max(entry.key for entry in page), page[-1].key}
+        for key in [key for key in growing if key not in unfinished]:
             yield _newest_first(growing.pop(key))
     for stack in growing.values():
         yield _newest_first(stack)

@@ -70,6 +70,7 @@ class Request:
 
     @property
     def changes(self) -> bool:
+        """Whether the request may change something."""
         return self.method not in {"GET", "HEAD"}
 
     @property
@@ -101,10 +102,14 @@ class Wire:
         self.store = store
         self.settings = settings
         session = botocore.session.Session()
-        self._credentials = _credentials(session, settings)
-        self.base_url = _base_url(session, settings)
+        try:
+            self._credentials = _credentials(session, settings)
+            self.base_url = _base_url(session, settings)
+            ca_bundle = settings.ca_bundle or session.get_config_variable("ca_bundle") or True
+        except BotoCoreError as error:
+            raise Refused(store, f"the AWS configuration cannot be read: {type(error).__name__}") from error
         self._session = URLLib3Session(
-            verify=settings.ca_bundle or session.get_config_variable("ca_bundle") or True,  # type: ignore[arg-type] # stub: bool only
+            verify=ca_bundle,  # type: ignore[arg-type] # stub: bool only
             proxies=get_environ_proxies(self.base_url),
             timeout=(settings.connect_timeout, settings.read_timeout),  # type: ignore[arg-type] # stub: int only
             max_pool_connections=settings.workers + 4,

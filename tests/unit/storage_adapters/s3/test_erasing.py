@@ -435,3 +435,31 @@ def test_connections_are_used_again(exact: Exact) -> None:
     outcomes(exact.store.erase(C1))
     assert len(exact.s3.calls) > 5
     assert exact.s3.connections == 1
+
+
+def test_a_store_that_knows_no_versions_and_no_uploads_is_emptied_too(exact: Exact) -> None:
+    for key in ("c-1/a", "c-1/b", "c-10/a"):
+        exact.s3.put(key)
+    unknown = {"versioning", "versions", "uploads", "object-lock"}
+    exact.s3.times(999, lambda call, act: error(501, "NotImplemented"), lambda call: bool(unknown & set(call.query)))
+    assert last_words(exact.store.erase(C1)) == {"c-1/a": (DONE, None), "c-1/b": (DONE, None)}
+    assert set(exact.s3.visible()) == {"c-10/a"}
+    assert list(exact.store.remains(C1)) == []
+
+
+def test_what_is_hidden_and_kept_can_still_be_brought_back(exact: Exact) -> None:
+    exact.s3.put("c-1/old")
+    instant = exact.s3.put("c-1/young").written
+    list(exact.store.tombstone(C1))
+    results = last_words(exact.store.erase(C1, Keep(instant)))
+    assert {name for name, (result, _) in results.items() if result is DONE} == {"c-1/old?versionId=v000001"}
+    list(exact.store.bring_back(C1))
+    assert set(exact.s3.visible()) == {"c-1/young"}
+    assert all(not key.startswith("c-1/.retention") for key in exact.s3.left())
+
+
+def test_records_go_with_an_erasure_that_keeps_nothing(exact: Exact) -> None:
+    exact.s3.put("c-1/old")
+    list(exact.store.tombstone(C1))
+    outcomes(exact.store.erase(C1, Keep(datetime(2027, 1, 1, tzinfo=UTC))))
+    assert exact.s3.left() == []

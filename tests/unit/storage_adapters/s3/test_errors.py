@@ -119,6 +119,12 @@ def test_no_credentials_are_a_refusal(monkeypatch: pytest.MonkeyPatch, exact: Ex
         list(store.survey(C1))
 
 
+def test_a_profile_that_does_not_exist_is_a_refusal(monkeypatch: pytest.MonkeyPatch, exact: Exact) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    with pytest.raises(Refused, match="ProfileNotFound"):
+        exact.make_store(access_key=None, secret_key=None)
+
+
 def test_credentials_come_from_the_environment_too(monkeypatch: pytest.MonkeyPatch, exact: Exact) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDFROMENV")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")

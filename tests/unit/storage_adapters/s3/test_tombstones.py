@@ -65,6 +65,18 @@ def test_many_records_are_brought_back_too(exact: Exact) -> None:
     assert exact.s3.visible() == {f"c-1/{number}": b"1" for number in range(1, 120)} | {"c-1/0": b"2"}
 
 
+def test_single_objects_with_many_versions_come_back_in_any_order_of_names(exact: Exact) -> None:
+    for _ in range(600):
+        for key in ("b", "a", "c"):
+            exact.s3.put(key)
+    names = Objects(("b", "a", "c"))
+    before = {key: list(versions) for key, versions in exact.s3.keys.items()}
+    assert set(results(exact.store.tombstone(names)).values()) == {(DONE, None)}
+    assert exact.s3.visible() == {}
+    assert results(exact.store.bring_back(names)) == dict.fromkeys("abc", (DONE, None))
+    assert {key: versions for key, versions in exact.s3.keys.items() if versions} == before
+
+
 @pytest.mark.parametrize("key", ["c-1/new\nline", "c-1/\x01", "c-1/../a", "c-1/ blank ", "c-1/", "c-1/&<>+%"])
 def test_odd_keys_are_hidden_and_come_back(exact: Exact, key: str) -> None:
     exact.s3.put(key, b"content")
@@ -164,9 +176,16 @@ def test_versioning_suspended_meanwhile_stops_the_hiding(exact: Exact) -> None:
     assert len([key for key in exact.s3.visible() if not is_record(key)]) == 501
 
 
-def test_a_store_that_confirms_no_marker_is_not_asked_again(exact: Exact) -> None:
+@pytest.mark.parametrize(
+    "said",
+    [
+        pytest.param("", id="no marker at all"),
+        pytest.param("<DeleteMarkerVersionId>null</DeleteMarkerVersionId>", id="a marker in place of the version"),
+    ],
+)
+def test_a_store_that_confirms_no_marker_is_not_asked_again(exact: Exact, said: str) -> None:
     exact.s3.put("c-1/a")
-    exact.s3.times(9, lambda call, act: xml("DeleteResult", "<Deleted><Key>c-1/a</Key></Deleted>"))
+    exact.s3.times(9, lambda call, act: xml("DeleteResult", f"<Deleted><Key>c-1/a</Key>{said}</Deleted>"))
     with pytest.raises(OutcomeUnknown, match="no delete marker"):
         list(exact.store.tombstone(C1))
     assert len([call for call in exact.s3.calls if call.is_delete]) == 1
