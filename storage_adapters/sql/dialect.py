@@ -97,6 +97,11 @@ class Dialect(Protocol):
         """The type of `CUSTOMER_COLUMN`: bytes that are compared as they are, and can be indexed."""
         ...
 
+    @property
+    def no_customer(self) -> ColumnElement[bytes]:
+        """NULL, of the customer column's type."""
+        ...
+
     def engine(self, url: URL, limits: Limits) -> Engine:
         """An engine whose sessions are set up as the adapter needs them. Connects to nothing yet."""
         ...
@@ -109,8 +114,9 @@ class Dialect(Protocol):
         """What the error means."""
         ...
 
-    def schemas(self, connection: Connection, inspector: Inspector) -> list[str]:
-        """The schemas in which tables may lie, the default one first."""
+    def schemas(self, connection: Connection, inspector: Inspector, named: frozenset[str]) -> list[str]:
+        """The schemas in which tables matter, the default one first: those of `named` that are there, and those whose
+        tables may point into these."""
         ...
 
     def references(self, connection: Connection, inspector: Inspector, schemas: Sequence[str]) -> Iterable[Reference]:

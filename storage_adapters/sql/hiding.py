@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from hashlib import sha256
 from threading import Lock
 
-from sqlalchemy import Column, Connection, Index, MetaData, Table, cast, delete, false, insert, literal, null, select
+from sqlalchemy import Column, Connection, Index, MetaData, Table, delete, false, insert, literal, select
 from sqlalchemy.schema import CreateIndex, CreateSchema, CreateTableAs
 from sqlalchemy.sql.elements import quoted_name
 
@@ -15,7 +16,7 @@ from storage_adapters.sql.database import Database
 from storage_adapters.sql.dialect import CUSTOMER_COLUMN
 from storage_adapters.sql.family import Family, Source, hidden_source
 from storage_adapters.sql.names import Key, TableName
-from storage_adapters.sql.schema import TableFacts, hidden_name, read_schema
+from storage_adapters.sql.schema import Schema, TableFacts, hidden_name, read_schema
 
 _making = Lock()  # two threads that make the same table at once would fail, one of them for no reason
 
@@ -38,7 +39,7 @@ class HiddenTables:
             return
         with _making:
             name = hidden_name(self._database.dialect, facts.name)
-            schema = self._database.read(lambda connection: read_schema(connection, self._database.dialect))
+            schema = self._database.read(partial(self._read, name))
             there = schema.hidden.get(name)
             if there is None:
                 there = self._make(facts, name)
@@ -59,11 +60,13 @@ class HiddenTables:
         rows = select(owner, *live.columns(names)).where(dialect.among(live.key, keys))
         connection.execute(insert(hidden.sql).from_select([CUSTOMER_COLUMN, *names], rows))
 
+    def _read(self, name: TableName, connection: Connection) -> Schema:
+        return read_schema(connection, self._database.dialect, [f"{name.schema}.{name.name}"])
+
     def _make(self, facts: TableFacts, name: TableName) -> Table:
         dialect = self._database.dialect
         columns = [column.name for column in facts.sql.columns]
-        owner = cast(null(), dialect.customer_type).label(quoted_name(CUSTOMER_COLUMN, quote=True))
-        empty = select(owner, *facts.sql.columns).where(false())
+        empty = select(dialect.no_customer.label(CUSTOMER_COLUMN), *facts.sql.columns).where(false())
         table = Table(
             quoted_name(name.name, quote=True),
             MetaData(),

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Connection,
     Engine,
     FromClause,
+    bindparam,
     cast,
     create_engine,
     event,
@@ -50,9 +51,12 @@ _REFERENCES = text("""
     JOIN information_schema.referential_constraints rules
       ON rules.constraint_schema = used.constraint_schema AND rules.constraint_name = used.constraint_name
      AND rules.table_name = used.table_name
-    WHERE used.referenced_table_name IS NOT NULL
+    WHERE used.referenced_table_name IS NOT NULL AND used.table_schema IN :schemas
     ORDER BY used.table_schema, used.table_name, used.constraint_name, used.ordinal_position
-""")
+""").bindparams(bindparam("schemas", expanding=True))
+_POINTING = text("""
+    SELECT DISTINCT table_schema FROM information_schema.key_column_usage WHERE referenced_table_schema IN :schemas
+""").bindparams(bindparam("schemas", expanding=True))
 _VERSIONED = text(
     "SELECT table_schema, table_name FROM information_schema.tables WHERE table_type = 'SYSTEM VERSIONED'"
 )
@@ -71,7 +75,10 @@ class MariaDB:
     longest_name = 64
     is_typed = True
     largest_integer = 2**64 - 1
-    customer_type: TypeEngine[bytes] = BINARY(255)  # becomes VARBINARY when a table is created from it
+    customer_type: TypeEngine[bytes] = BINARY(255)
+    no_customer: ColumnElement[bytes] = literal_column(
+        "CAST(NULL AS BINARY(255))", BINARY(255)
+    )  # a table made of it has VARBINARY
 
     def engine(self, url: URL, limits: Limits) -> Engine:
         engine = create_engine(
@@ -115,20 +122,21 @@ class MariaDB:
             return Verdict(Trouble.CONSTRAINT, next(filter(None, found.groups())) if found else str(code))
         return Verdict(Trouble.FORBIDDEN, str(code))
 
-    def schemas(self, connection: Connection, inspector: Inspector) -> list[str]:
+    def schemas(self, connection: Connection, inspector: Inspector, named: frozenset[str]) -> list[str]:
+        # not all databases of the server: there may be thousands, of others, and just being dropped
         default = inspector.default_schema_name or ""
-        others = [name for name in inspector.get_schema_names() if name != default]
-        return [default, *(name for name in others if name not in SYSTEM_SCHEMAS)]
+        known = {default, *named.intersection(inspector.get_schema_names())} - SYSTEM_SCHEMAS
+        pointing = connection.execute(_POINTING, {"schemas": sorted(known)}).scalars()
+        return [default, *sorted((known | set(pointing)) - {default})]
 
     def references(self, connection: Connection, inspector: Inspector, schemas: Sequence[str]) -> Iterable[Reference]:
         # read here, because SQLAlchemy reads SHOW CREATE TABLE and passes over names that hold a backtick
-        for (_, name, *_), rows in groupby(
-            connection.execute(_REFERENCES), key=lambda row: (row[0], row[1], *row[2:4])
-        ):
+        columns = connection.execute(_REFERENCES, {"schemas": list(schemas)})
+        for _, rows in groupby(columns, key=lambda row: (row[1], row[2], row[3])):
             parts = list(rows)
             first = parts[0]
             yield Reference(
-                name,
+                first[1],
                 TableName(first[2], first[3]),
                 tuple(part[4] for part in parts),
                 TableName(first[5], first[6]),

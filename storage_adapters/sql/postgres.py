@@ -16,6 +16,7 @@ from sqlalchemy import (
     column,
     create_engine,
     func,
+    null,
     select,
     text,
     tuple_,
@@ -78,6 +79,7 @@ class Postgres:
     is_typed = True
     largest_integer = 2**63 - 1
     customer_type: TypeEngine[bytes] = LargeBinary()
+    no_customer: ColumnElement[bytes] = cast(null(), LargeBinary)
 
     def engine(self, url: URL, limits: Limits) -> Engine:
         return create_engine(
@@ -110,7 +112,7 @@ class Postgres:
             return Verdict(Trouble.CONSTRAINT, name or state)
         return Verdict(Trouble.FORBIDDEN, state)
 
-    def schemas(self, connection: Connection, inspector: Inspector) -> list[str]:
+    def schemas(self, connection: Connection, inspector: Inspector, named: frozenset[str]) -> list[str]:
         default = inspector.default_schema_name or "public"
         others = [name for name in inspector.get_schema_names() if name not in (default, "information_schema")]
         return [default, *(name for name in others if not name.startswith("pg_"))]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -43,7 +43,7 @@ class TableFacts:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Schema:
-    """All tables that the connection can see, at one instant; tables of hidden rows are kept apart."""
+    """The tables that may matter, at one instant; tables of hidden rows are kept apart."""
 
     default: str
     tables: Mapping[TableName, TableFacts]
@@ -59,23 +59,24 @@ class Schema:
         return name.label(self.default)
 
 
-def read_schema(connection: Connection, dialect: Dialect) -> Schema:
-    """The schema as it is now.
+def read_schema(connection: Connection, dialect: Dialect, tables: Iterable[str]) -> Schema:
+    """The schema as it is now, as far as it concerns the tables of these names.
 
     It takes milliseconds and is read anew for each call of the store: a table that was made a minute ago may hang
     below a customer's rows.
     """
     inspector = inspect(connection)
-    schemas = dialect.schemas(connection, inspector)
+    named = {reading.schema for table in tables for reading in readings(table, "")}
+    schemas = dialect.schemas(connection, inspector, frozenset(named))
     oddities = dialect.oddities(connection)
-    tables = {
+    found = {
         facts.name: facts
         for schema in schemas
         for facts in _tables(dialect, inspector, schema, schemas[0], oddities)
         if facts.name not in oddities.parts
     }
-    hidden = {name: facts.sql for name, facts in tables.items() if CUSTOMER_COLUMN in facts.sql.columns}
-    shown = {name: facts for name, facts in tables.items() if name not in hidden}
+    hidden = {name: facts.sql for name, facts in found.items() if CUSTOMER_COLUMN in facts.sql.columns}
+    shown = {name: facts for name, facts in found.items() if name not in hidden}
     return Schema(schemas[0], shown, hidden, tuple(dialect.references(connection, inspector, schemas)))
 
 

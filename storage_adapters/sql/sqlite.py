@@ -18,6 +18,7 @@ from sqlalchemy import (
     create_engine,
     event,
     literal,
+    null,
     text,
     tuple_,
 )
@@ -44,6 +45,7 @@ class SQLite:
     is_typed = False
     largest_integer = 2**63 - 1
     customer_type: TypeEngine[bytes] = LargeBinary()
+    no_customer: ColumnElement[bytes] = cast(null(), LargeBinary)
 
     def engine(self, url: URL, limits: Limits) -> Engine:
         if not url.database or url.database == ":memory:":
@@ -87,7 +89,7 @@ class SQLite:
             return Verdict(Trouble.MISSING, word)
         return Verdict(Trouble.LOST if word.startswith(_UNAVAILABLE) else Trouble.FORBIDDEN, word)
 
-    def schemas(self, connection: Connection, inspector: Inspector) -> list[str]:
+    def schemas(self, connection: Connection, inspector: Inspector, named: frozenset[str]) -> list[str]:
         return ["main"]
 
     def references(self, connection: Connection, inspector: Inspector, schemas: Sequence[str]) -> Iterable[Reference]:

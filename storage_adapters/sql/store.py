@@ -104,7 +104,7 @@ class SqlStore:
     def unclaimed(self, places: Sequence[Place]) -> tuple[str, ...]:
         """Unlisted tables that have a customer column like a listed one, or that hang below one of these."""
         rows = [self._rows(place) for place in places]
-        return unlisted(self._schema(), rows)
+        return unlisted(self._schema(rows), rows)
 
     def close(self) -> None:
         """No connection is open. A second call does nothing; another call of the store connects again."""
@@ -112,8 +112,9 @@ class SqlStore:
 
     # ------------------------------------------------------------------------------ places
 
-    def _schema(self) -> Schema:
-        return self._database.read(lambda connection: read_schema(connection, self._database.dialect))
+    def _schema(self, places: Sequence[Rows]) -> Schema:
+        tables = [entry.name for place in places for entry in place.tables]
+        return self._database.read(lambda connection: read_schema(connection, self._database.dialect, tables))
 
     def _rows(self, place: Place) -> Rows:
         if not isinstance(place, Rows):
@@ -122,7 +123,7 @@ class SqlStore:
 
     def _family(self, place: Place, *, may_be_incomplete: bool = False) -> Family:
         rows = self._rows(place)
-        reader = FamilyReader(self._name, self._database.dialect, self._schema())
+        reader = FamilyReader(self._name, self._database.dialect, self._schema([rows]))
         return reader.read(rows, may_be_incomplete=may_be_incomplete)
 
     def _removable(self, place: Place) -> Family:
