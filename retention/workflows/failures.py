@@ -5,12 +5,14 @@ Doors show the message and pass on the exit code; what is not here is a mistake 
 
 from __future__ import annotations
 
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
 from retention.catalog.cases import StrandChanged
+from retention.catalog.database import CatalogUnavailable
 from retention.errors import InputError, NotInOrder, RefusedByRule, RetentionError
 from retention.evidence.errors import EvidenceError
-from storage_adapters.errors import StoreError
+from retention.keys.errors import KeysUnavailable
+from storage_adapters.errors import StoreError, Unavailable
 
 
 class DatabaseFailed(RetentionError):
@@ -48,3 +50,8 @@ def shown_problems(error: RetentionError) -> tuple[str, ...]:
     """One line per problem; at least one."""
     lines = error.problems if isinstance(error, InputError) else tuple(str(error).splitlines())
     return lines or (type(error).__name__,)
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether the failure may be over by itself: something that could not be reached. Nothing of the attempt counts."""
+    return isinstance(error, CatalogUnavailable | KeysUnavailable | OperationalError | Unavailable)

@@ -43,3 +43,9 @@ def time_zone_of(deployment: Deployment) -> ZoneInfo:
         if not deployment.shelf.versions(session):
             return ZoneInfo("UTC")
         return deployment.shelf.in_force(session, deployment.clock.now()).time_zone
+
+
+def has_policy(deployment: Deployment) -> bool:
+    """Whether a version was ever adopted."""
+    with deployment.catalog.reading() as session:
+        return bool(deployment.shelf.versions(session))

@@ -1,0 +1,81 @@
+"""The command `retention`: its commands by name, and what every failure becomes, a line per problem and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+import retention
+from retention.cli import deletions, evidence, facts, holds, keys, policies, standing
+from retention.cli.shown import say, tell
+
+UNEXPECTED = 70
+"""The exit code of a mistake in this program, which none of 1 to 4 is. Source: sysexits.h, EX_SOFTWARE."""
+
+app = typer.Typer(
+    name="retention",
+    help="Customer data goes when it must, everywhere, on time, and anyone can check it.",
+    epilog="Exit codes: 0 done, 1 input or policy wrong, 2 usage, 3 refused by a rule, "
+    "4 overdue, unverified or tampered with.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+hold_app = typer.Typer(help="Orders that stop deletion.", no_args_is_help=True, rich_markup_mode=None)
+key_app = typer.Typer(help="Customer keys, and the epoch keys that they are wrapped under.", no_args_is_help=True)
+
+for command in (policies.check, deletions.plan, policies.diff, policies.approve, deletions.run, facts.record):
+    app.command()(command)
+app.command()(standing.status)
+app.add_typer(hold_app, name="hold")
+hold_app.command()(holds.place)
+hold_app.command()(holds.release)
+hold_app.command("list")(holds.list_)
+app.add_typer(key_app, name="key")
+key_app.command("list")(keys.list_)
+key_app.command()(keys.roll)
+app.command()(keys.seal)
+app.command("open")(keys.open_)
+app.command()(evidence.certify)
+app.command()(evidence.verify)
+
+
+@app.callback(invoke_without_command=True)
+def _whole(
+    *, version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)] = False
+) -> None:
+    if version:
+        say(f"retention {retention.__version__}")
+        raise typer.Exit
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command that `arguments` (by default the process's) name; its exit code."""
+    try:
+        app(args=arguments, prog_name="retention")
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    except Exception as error:  # noqa: BLE001 - nothing is above this: whatever it is becomes a message and a code
+        return _fail(error)
+    return 0
+
+
+def _fail(error: Exception) -> int:
+    """Say what went wrong and return the exit code; with RETENTION_DEBUG set, with the traceback."""
+    from retention.workflows.failures import explain_failure, shown_problems
+
+    if os.environ.get("RETENTION_DEBUG"):
+        traceback.print_exception(error, file=sys.stderr)
+    failure = explain_failure(error)
+    if failure is None:
+        tell(f"retention: a mistake in this program: {type(error).__name__}; RETENTION_DEBUG=1 shows where")
+        return UNEXPECTED
+    for problem in shown_problems(failure):
+        tell(problem)
+    return failure.exit_code

@@ -1,0 +1,81 @@
+"""`certify` and `verify`: a certificate, and checking one without trusting us."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from retention.cli.files import writing
+from retention.cli.opening import opened
+from retention.cli.options import Config, Json
+from retention.cli.shown import Document, as_json, say, say_json, tell
+from retention.errors import NotInOrder
+
+
+def certify(
+    case: Annotated[str, typer.Argument(help="The case, as `status` names it.", show_default=False)],
+    out: Annotated[str, typer.Option("--out", metavar="FILE", help="The certificate.", show_default=False)],
+    config: Config = None,
+    *,
+    json: Json = False,
+) -> None:
+    """Issue the signed certificate of a case as it stands now."""
+    from retention.workflows.certify import certify as issue
+
+    with opened(config) as deployment:
+        issued = issue(deployment, case)
+        verifier_key = str(deployment.journal.ledger.key)
+    with writing(out) as file:
+        file.write(issued.certificate.encode())
+    statement = issued.certificate.statement
+    if json:
+        document: dict[str, Document] = {"case": case, "file": out, "final": issued.final}
+        document["exceptions"] = len(statement.exceptions)
+        say_json({**document, "statement": statement.hash(), "verifier_key": verifier_key})
+        return
+    say(f"{out}: the certificate of case {case}")
+    if not issued.final:
+        say(f"not final: {len(statement.exceptions)} copies are excepted, or a key still waits for its epoch to go")
+    say(f"check it with: retention verify {out} --key {verifier_key}")
+
+
+def verify(
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE...", help="Certificates, ledgers (directories), saved checkpoints."),
+    ],
+    key: Annotated[
+        str | None,
+        typer.Option(
+            "--key",
+            metavar="VERIFIER_KEY",
+            help="The public key, as `retention key list` shows it (name+id+base64). Nothing else is needed then: no "
+            "configuration, no network. Without it, this service's own key.",
+        ),
+    ] = None,
+    config: Config = None,
+    *,
+    json: Json = False,
+) -> None:
+    """Check certificates and ledgers offline, each alone and against each other. Exits with 4 when anything is wrong."""
+    from retention.workflows.verify_evidence import verify_evidence
+
+    if key is None:
+        with opened(config) as deployment:
+            key = str(deployment.journal.ledger.key)
+        tell(f"checked with this service's own key: {key}")
+    found = verify_evidence(files, key)
+    if json:
+        say_json(as_json(found))
+    else:
+        counts = (
+            f"{found.certificate_count} certificates, {found.ledger_count} ledgers with {found.entry_count} entries"
+        )
+        say(f"checked: {counts}, {found.checkpoint_count} checkpoints")
+        say("nothing is wrong" if not found.findings else f"{len(found.findings)} findings")
+    for finding in found.findings:
+        tell(str(finding))
+    if found.findings:
+        raise typer.Exit(NotInOrder.exit_code)

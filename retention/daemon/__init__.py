@@ -1,0 +1,1 @@
+"""The daemon: the policy's timetable, health and metrics over HTTP, structured logs without personal data."""
