@@ -15,7 +15,7 @@ from retention.policy.canonical import canonical_fields
 from retention.policy.checks import CHECKS, Declared, Reading
 from retention.policy.document import DatasetForm, Document, PolicyForm, RuleForm, ServiceForm
 from retention.policy.overlaps import places_are_apart
-from retention.policy.problems import Problem, listed
+from retention.policy.problems import MOST_PROBLEMS, Problem, listed
 from retention.policy.source import Place, Source, Value, read_file, read_yaml
 from retention.policy.values import Name
 
@@ -84,18 +84,21 @@ def _read_form(source: Source, root: Mapping[str, Value]) -> tuple[Document, lis
     try:
         return Document.model_validate(root), []
     except ValidationError as error:
-        errors = error.errors()
-    # what has no value is among the source's own problems already
-    problems = [source.malformed(error, Document) for error in errors if error["input"] is not None]
+        errors = error.errors(include_url=False)
+    # What has no value is among the source's own problems already; nobody reads more than the first thousand.
+    problems = [
+        source.malformed(error, Document) for error in errors[: MOST_PROBLEMS + 1] if error["input"] is not None
+    ]
     return _Partial.model_validate(_without(root, {error["loc"][:2] for error in errors})), problems
 
 
 def _without(root: Mapping[str, Value], bad: Collection[Place]) -> dict[str, Value]:
     """`root` without every named entry that has a mistake, and without every other section that has one."""
     kept: dict[str, Value] = {}
+    sections = {place[0] for place in bad}
     for section, value in root.items():
         if section in _NAMED and isinstance(value, dict):
             kept[section] = {name: entry for name, entry in value.items() if (section, name) not in bad}
-        elif all(place[0] != section for place in bad):
+        elif section not in sections:
             kept[section] = value
     return kept

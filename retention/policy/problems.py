@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import get_args
 
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
+MOST_PROBLEMS = 1_000
 _LONGEST_QUOTE = 40
 _VERBS = ("is", "has", "does", "names", "gives", "needs")
 _QUOTED = re.compile(r"'([^']*)'")
@@ -48,8 +49,12 @@ class Problem:
 
 
 def listed(problems: Iterable[Problem], name: str) -> tuple[str, ...]:
-    """Every problem once, in the order of the file."""
-    return tuple(problem.at(name) for problem in sorted(set(problems)))
+    """Every problem once, in the order of the file; of very many, the first thousand."""
+    found = sorted(set(problems))
+    if len(found) > MOST_PROBLEMS:
+        rest = replace(found[MOST_PROBLEMS], message="more problems from here on; mend those above first")
+        found = [*found[:MOST_PROBLEMS], rest]
+    return tuple(problem.at(name) for problem in found)
 
 
 def quoted(value: object) -> str:

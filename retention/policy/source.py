@@ -36,7 +36,7 @@ from retention.policy.problems import Problem, explain, quoted
 
 MOST_BYTES = 1 << 20
 _MOST_DEPTH = 20
-_MOST_NODES = 100_000
+_MOST_NODES = 50_000
 _LONGEST_NUMBER = 30
 
 Value = str | int | float | bool | None | list["Value"] | dict[str, "Value"]
