@@ -187,7 +187,7 @@ class RuleForm(Form):
     tombstone: PeriodText = Field(examples=["24 hours"])
     """How long the deletion can still be undone after the data was hidden."""
     complete_within: SomePeriod = Field(examples=["15 days"])
-    """By when everything has to be gone, counted from the end of the buffer."""
+    """By when everything has to be gone, counted from the end of the buffer and of a statutory minimum."""
     datasets: SomeNames | None = None
     """The only datasets it is for; without this key, all."""
 
