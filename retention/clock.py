@@ -47,7 +47,11 @@ class SystemClock:
         return datetime.now(UTC)
 
     def reading(self) -> Reading:
-        return Reading(self.now(), time.clock_gettime(_ticking_clock()), _boot())
+        return Reading(self.now(), self.ticks(), _boot())
+
+    def ticks(self) -> float:
+        """Seconds of a clock that nobody can set, cheap to read."""
+        return time.clock_gettime(_ticking_clock())
 
     def sleep(self, duration: timedelta) -> None:
         time.sleep(max(0.0, duration.total_seconds()))

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from retention.catalog.database import open_catalog
+from retention.catalog import ledger_outbox
+from retention.catalog.database import Catalog, open_catalog
 from retention.catalog.keys import CatalogKeyStore
 from retention.clock import Clock, SystemClock
+from retention.errors import NotInOrder
 from retention.evidence.commitments import Commitments
 from retention.evidence.ledger import Ledger
 from retention.evidence.note import VerifierKey
@@ -57,19 +60,24 @@ class Parts:
 
 
 def assemble(parts: Parts, clock: Clock | None = None) -> Deployment:
-    """The service made of these parts. Its ledger is begun where there is none yet, and then only with a new catalogue.
+    """The service made of these parts. With a new catalogue it begins a ledger; else it opens the one that was begun.
 
-    Raises CatalogUnavailable, ProviderRefused, LedgerDamaged.
+    Raises CatalogUnavailable, ProviderRefused (the keys are not there), EvidenceError (the ledger is not there or damaged),
+    and NotInOrder where catalogue and ledger do not belong together.
     """
     wall = SystemClock()
     clock = clock or wall
     catalog = open_catalog(parts.catalog_url)
     signer = LedgerSigner(parts.origin, parts.ledger_keys)
-    parts.ledger_keys.create_ledger_keys()
-    ledger = Ledger.create(parts.ledger_directory, signer)
+    if is_new(catalog):
+        parts.ledger_keys.create_ledger_keys()
+        ledger = Ledger.create(parts.ledger_directory, signer)
+    else:
+        ledger = Ledger(parts.ledger_directory, signer.verifier_key)
+    _check_same_age(catalog, ledger)
     journal = Journal(catalog, ledger, signer, Commitments(parts.ledger_keys.commitment_key()))
     key_store = CatalogKeyStore(catalog)
-    keyring = Keyring(key_store, parts.provider, clock.now, lambda: wall.reading().ticks)
+    keyring = Keyring(key_store, parts.provider, clock.now, wall.ticks)
     return Deployment(
         catalog=catalog,
         journal=journal,
@@ -85,6 +93,26 @@ def assemble(parts: Parts, clock: Clock | None = None) -> Deployment:
     )
 
 
+def is_new(catalog: Catalog) -> bool:
+    """Whether nothing was ever recorded in the catalogue, so that keys and ledger may be begun with it."""
+    with catalog.reading() as session:
+        return ledger_outbox.size(session) == 0
+
+
+def _check_same_age(catalog: Catalog, ledger: Ledger) -> None:
+    """Refuse a catalogue that is older than its ledger (restored from a backup), and a ledger that was cut off."""
+    with catalog.reading() as session:
+        known, published = ledger_outbox.size(session), ledger_outbox.published(session)
+    size = ledger.checkpoint().size
+    if size > known:
+        raise NotInOrder(
+            f"the catalogue is behind the ledger: it knows {known} entries and the ledger has {size}; "
+            "it was restored from an old copy, and what happened since would be done again"
+        )
+    if size < published:
+        raise NotInOrder(f"the ledger has {size} entries and {published} were published: it was cut off or replaced")
+
+
 def open_deployment(settings: Settings, clock: Clock | None = None) -> Deployment:
     """The service that the settings describe, with its catalogue, ledger, keys and stores open.
 
@@ -92,9 +120,11 @@ def open_deployment(settings: Settings, clock: Clock | None = None) -> Deploymen
     are first used. Raises InputError, CatalogUnavailable, ProviderRefused, and EvidenceError for a damaged ledger.
     """
     clock = clock or SystemClock()
-    keys = file_provider(settings.keys.path, clock)
+    url = settings.catalog.url.get_secret_value()
+    with closing(open_catalog(url)) as catalog:
+        keys = file_provider(settings.keys.path, clock, create=is_new(catalog))
     parts = Parts(
-        catalog_url=settings.catalog.url.get_secret_value(),
+        catalog_url=url,
         ledger_directory=settings.evidence.directory,
         origin=settings.evidence.origin,
         provider=keys,
@@ -153,6 +183,6 @@ def memory_cache(name: str) -> MemoryStore:
     return MemoryStore(name, tombstones=False)
 
 
-def file_provider(directory: Path, clock: Clock) -> FileKeyProvider:
-    """The file provider in its directory, which is made where it is missing."""
-    return FileKeyProvider.create(directory, clock.now)
+def file_provider(directory: Path, clock: Clock, *, create: bool = True) -> FileKeyProvider:
+    """The file provider in its directory. Only with `create` is it made where it is missing: lost keys are not new ones."""
+    return FileKeyProvider.create(directory, clock.now) if create else FileKeyProvider(directory, clock.now)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
+from retention.catalog.rows import put_if_absent
 from retention.catalog.tables import LedgerEntryRow, LedgerHeadRow
 
 
@@ -30,17 +31,24 @@ def size(session: Session) -> int:
     return head.size if head else 0
 
 
+def published(session: Session) -> int:
+    """How many entries are known to stand in the ledger's files."""
+    head = session.get(LedgerHeadRow, 1)
+    return head.published if head else 0
+
+
 def unpublished(session: Session, at_most: int) -> tuple[int, tuple[bytes, ...]]:
     """The first position that is not yet marked as published, and the entries from there on."""
     head = session.get(LedgerHeadRow, 1)
     start = head.published if head else 0
     query = (
-        select(LedgerEntryRow.entry)
+        select(LedgerEntryRow)
         .where(col(LedgerEntryRow.position) >= start)
         .order_by(col(LedgerEntryRow.position))
         .limit(at_most)
     )
-    return start, tuple(session.exec(query))
+    rows = session.exec(query).all()
+    return (rows[0].position if rows else start), tuple(row.entry for row in rows)
 
 
 def mark_published(session: Session, size_now: int) -> None:
@@ -53,9 +61,9 @@ def mark_published(session: Session, size_now: int) -> None:
 
 
 def _lock_head(session: Session) -> LedgerHeadRow:
-    head = session.exec(select(LedgerHeadRow).where(LedgerHeadRow.id == 1).with_for_update()).one_or_none()
+    query = select(LedgerHeadRow).where(LedgerHeadRow.id == 1).with_for_update()
+    head = session.exec(query).one_or_none()
     if head is None:
-        head = LedgerHeadRow(id=1)
-        session.add(head)
-        session.flush()
+        put_if_absent(session, LedgerHeadRow, id=1, size=0, published=0)
+        head = session.exec(query).one()
     return head
