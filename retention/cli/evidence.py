@@ -51,8 +51,8 @@ def verify(
         typer.Option(
             "--key",
             metavar="VERIFIER_KEY",
-            help="The public key, as `retention key list` shows it (name+id+base64). Nothing else is needed then: no "
-            "configuration, no network. Without it, this service's own key.",
+            help="The public key as `retention key list` shows it (name+id+base64), or a file that holds it. With it, "
+            "nothing else is needed: no configuration, no network. Without it, this service's own key.",
         ),
     ] = None,
     config: Config = None,
@@ -66,6 +66,8 @@ def verify(
         with opened(config) as deployment:
             key = str(deployment.journal.ledger.key)
         tell(f"checked with this service's own key: {key}")
+    elif Path(key).is_file():
+        key = Path(key).read_text(encoding="utf-8")
     found = verify_evidence(files, key)
     if json:
         say_json(as_json(found))

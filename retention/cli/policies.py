@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from retention.model.policy import Policy
     from retention.workflows.diff_policies import Dates, Moved, PolicyDiff
 
+_MOST_NAMES = 5
+
 
 def check(
     file: Annotated[Path, typer.Argument(metavar="[FILE]", help="The policy.")] = POLICY_FILE,
@@ -96,21 +98,23 @@ def _show_diff(found: PolicyDiff, zone: ZoneInfo, *, json: bool) -> None:
         say(f"No dates of {found.customer_count} customers would move.")
         return
     say(f"If it happened now ({at(found.as_of, zone)}):\n")
-    say_table(
-        ("customer", "fact", "service", "dataset", "due", "complete by"), [_moved(row, zone) for row in found.moved]
-    )
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for row in found.moved:
+        alike.setdefault(_moved(row, zone), []).append(row.customer)
+    rows = [(*row, _names(customers)) for row, customers in alike.items()]
+    say_table(("fact", "service", "dataset", "due", "complete by", "customers"), rows)
 
 
 def _moved(row: Moved, zone: ZoneInfo) -> tuple[str, ...]:
     dataset = f"{row.dataset} ({row.subscription})" if row.subscription else row.dataset
-    return (
-        row.customer,
-        str(row.fact_type),
-        row.service or "all",
-        dataset,
-        _change(row.before, row.after, "due_at", zone),
-        _change(row.before, row.after, "complete_by", zone),
-    )
+    due, complete_by = (_change(row.before, row.after, name, zone) for name in ("due_at", "complete_by"))
+    return (str(row.fact_type), row.service or "all", dataset, due, complete_by)
+
+
+def _names(customers: list[str]) -> str:
+    """All of them in JSON; here the first few, and how many there are."""
+    shown = ", ".join(customers[:_MOST_NAMES])
+    return shown if len(customers) <= _MOST_NAMES else f"{shown} and {len(customers) - _MOST_NAMES} more"
 
 
 def _change(before: Dates | None, after: Dates | None, name: str, zone: ZoneInfo) -> str:

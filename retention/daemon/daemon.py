@@ -115,6 +115,7 @@ class Daemon:
                 self._timetable = in_force.timetable
                 self._timer.keep(in_force.timetable)
                 _log.info("timetable", policy=in_force.version)
+            self._health.due_next(self._timer.next_runs())
             self._measure()
             self._health.looked(wall.now(), is_reachable=True)
         except Exception as error:  # noqa: BLE001 - whatever it is, the daemon looks again; its health tells it
@@ -175,4 +176,4 @@ class Daemon:
             self._measure_at = 0.0
 
     def _observe(self, moment: Moment) -> None:
-        self._health.moved(self._deployment.wall.now(), str(moment.step) if moment.phase == "outcome" else None)
+        self._health.moved(self._deployment.wall.now(), moment.step if moment.phase == "outcome" else None)

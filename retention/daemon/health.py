@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from retention.model.plan import StepKind
 from retention.workflows.measure import Measures
 from retention.workflows.timetable import InForce
 
@@ -53,7 +54,8 @@ class Snapshot:
     moved_at: datetime | None = None
     reports: Mapping[JobName, JobReport] = field(default_factory=dict)
     done_at: Mapping[JobName, datetime] = field(default_factory=dict)
-    steps: Mapping[str, int] = field(default_factory=dict)
+    next_runs: Mapping[JobName, datetime] = field(default_factory=dict)
+    steps: Mapping[StepKind, int] = field(default_factory=dict)
     results: Mapping[tuple[JobName, JobResult], int] = field(default_factory=dict)
 
     def problems(self, now: datetime) -> tuple[str, ...]:
@@ -72,6 +74,14 @@ class Snapshot:
         found += [f"{name} failed" for name, report in self.reports.items() if report.result is JobResult.FAILED]
         return tuple(found)
 
+    @property
+    def lease(self) -> str:
+        """Who acts on the catalogue, as far as this process knows: `this` one, `another`, or `nobody`."""
+        if self.running:
+            return "this"
+        last = [report.result for report in self.reports.values()]
+        return "another" if JobResult.STANDING_BY in last else "nobody"
+
 
 class Health:
     """The present snapshot. Thread-safe."""
@@ -87,7 +97,8 @@ class Health:
         self._moved_at: datetime | None = None
         self._reports: dict[JobName, JobReport] = {}
         self._done_at: dict[JobName, datetime] = {}
-        self._steps: Counter[str] = Counter()
+        self._next_runs: Mapping[JobName, datetime] = {}
+        self._steps: Counter[StepKind] = Counter()
         self._results: Counter[tuple[JobName, JobResult]] = Counter()
 
     def snapshot(self) -> Snapshot:
@@ -104,6 +115,7 @@ class Health:
                 moved_at=self._moved_at,
                 reports=dict(self._reports),
                 done_at=dict(self._done_at),
+                next_runs=self._next_runs,
                 steps=dict(self._steps),
                 results=dict(self._results),
             )
@@ -112,6 +124,11 @@ class Health:
         """The catalogue was asked, and answered or not."""
         with self._lock:
             self._looked_at, self._is_reachable = now, is_reachable
+
+    def due_next(self, next_runs: Mapping[JobName, datetime]) -> None:
+        """When each job runs next."""
+        with self._lock:
+            self._next_runs = dict(next_runs)
 
     def policy_is(self, in_force: InForce) -> None:
         """This version is in force."""
@@ -133,7 +150,7 @@ class Health:
         with self._lock:
             self._running, self._moved_at = job, now
 
-    def moved(self, now: datetime, step_done: str | None = None) -> None:
+    def moved(self, now: datetime, step_done: StepKind | None = None) -> None:
         """The running job goes on; with `step_done`, a step of this kind is done."""
         with self._lock:
             self._moved_at = now

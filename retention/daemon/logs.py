@@ -51,7 +51,10 @@ def _configure(level: str, renderer: structlog.typing.Processor) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
-    logging.basicConfig(level=max(_LEVELS[level], logging.WARNING), handlers=[_Foreign()], force=True)
+    root = logging.getLogger()
+    root.setLevel(max(_LEVELS[level], logging.WARNING))
+    if not any(isinstance(handler, _Foreign) for handler in root.handlers):
+        root.addHandler(_Foreign())
 
 
 def _without_subscription(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

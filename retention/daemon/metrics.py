@@ -12,7 +12,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from retention.daemon.health import JobName, Snapshot
+from retention.daemon.health import JobName, JobResult, Snapshot
+from retention.model.plan import StepKind
 
 
 def metrics_text(snapshot: Snapshot, now: datetime) -> bytes:
@@ -59,10 +60,10 @@ def _jobs(snapshot: Snapshot) -> Iterator[Metric]:
             done.add_metric([name], snapshot.done_at[name].timestamp())
         if name in snapshot.reports:
             troubles.add_metric([name], snapshot.reports[name].trouble_count)
-    for (name, result), count in sorted(snapshot.results.items()):
-        runs.add_metric([name, result], count)
-    for step, count in sorted(snapshot.steps.items()):
-        steps.add_metric([step], count)
+        for result in JobResult:
+            runs.add_metric([name, result], snapshot.results.get((name, result), 0))
+    for step in StepKind:
+        steps.add_metric([step], snapshot.steps.get(step, 0))
     yield from (done, troubles, runs, steps, running)
 
 

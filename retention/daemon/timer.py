@@ -6,7 +6,7 @@ The job store is memory: nothing is shared between processes, and everything is 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -56,6 +56,11 @@ class Timer:
         at = self._clock.now() + delay
         if job is not None and (job.next_run_time is None or job.next_run_time > at):
             job.modify(next_run_time=at)
+
+    def next_runs(self) -> dict[JobName, datetime]:
+        """When each job is due next, aware."""
+        due = {name: self._scheduler.get_job(name) for name in self._works}
+        return {name: job.next_run_time for name, job in due.items() if job is not None and job.next_run_time}
 
     def stop(self) -> None:
         """No job begins any more, and the running one has ended."""

@@ -6,7 +6,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 
 import structlog
 import uvicorn
@@ -53,8 +53,10 @@ def health_document(snapshot: Snapshot, now: datetime) -> tuple[Document, int]:
         "policy": {"version": snapshot.policy.version, "hash": snapshot.policy.hash} if snapshot.policy else None,
         "policy_file_rejected": snapshot.is_policy_rejected,
         "policy_file_waits_for_approval": snapshot.is_policy_waiting,
+        "lease": snapshot.lease,
         "running": snapshot.running,
         "last": {name: _report(report) for name, report in snapshot.reports.items()},
+        "next": {name: _utc(due_at) for name, due_at in snapshot.next_runs.items()},
     }
     return document, 503 if problems else 200
 
@@ -69,8 +71,11 @@ def _word(snapshot: Snapshot) -> str:
 
 
 def _report(report: JobReport) -> Document:
-    at = report.at.isoformat(timespec="seconds").replace("+00:00", "Z")
-    return {"result": report.result, "at": at, "troubles": report.trouble_count}
+    return {"result": report.result, "at": _utc(report.at), "troubles": report.trouble_count}
+
+
+def _utc(instant: datetime) -> str:
+    return instant.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 @contextmanager
