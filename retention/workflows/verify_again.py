@@ -5,15 +5,19 @@ Source: product promise "found again later → reopened"; clause 6.10 (until the
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from retention.catalog import cases as case_rows
-from retention.evidence.entries import EntryType
+from retention.catalog.cases import StrandChanged
+from retention.evidence.canonical import JsonValue
+from retention.evidence.entries import Entry, EntryType
 from retention.lifecycle.states import StrandEvent, next_state
 from retention.model.case import StrandState
 from retention.model.copy import CopyRole, CopyStatus, EndState
 from retention.model.plan import StepKind
+from retention.model.policy import Policy
 from retention.model.record import StrandRecord
 from retention.workflows.carry_out_plan import RunHooks
 from retention.workflows.deployment import Deployment
@@ -37,31 +41,51 @@ class Looked:
 def verify_again(deployment: Deployment, hooks: RunHooks | None = None, at_most: int = 1_000) -> Looked:
     """The verified strands that were looked at longest ago are looked at again, `at_most` in one run.
 
-    Of a customer who came back only the backups are looked at: what lies elsewhere now may be theirs of today. Raises NotTheOwner and Stopped.
+    Of a customer who came back only the backups are looked at: what lies elsewhere now may be theirs of today.
+    Raises NotTheOwner and Stopped.
     """
     hooks = hooks or RunHooks()
     looked = Looked()
     with owned(deployment) as lease:
         with deployment.catalog.reading() as session:
             records = case_rows.strands(session, states=[StrandState.VERIFIED, StrandState.CERTIFIED])
-            live = case_rows.living_customers(session, [record.customer for record in records])
-        due = [record for record in records if not _came_back(record, live) or _has_open_backup(record)]
+            cases = case_rows.bare_cases(session, [record.strand.case for record in records])
+            policies = {version.hash: version for version in deployment.shelf.versions(session)}
+            live = case_rows.living_services(session)
+
+        def came_back(record: StrandRecord) -> bool:
+            policy = policies[cases[record.strand.case].policy_hash]
+            return _came_back(record, policy, live.get(record.customer, frozenset()))
+
+        due = [record for record in records if not came_back(record) or _has_open_backup(record)]
         for record in sorted(due, key=_last_look)[:at_most]:
-            with deployment.catalog.reading() as session:
-                (case,) = case_rows.cases(session, case=record.strand.case)
-            run = StrandRun(deployment, case.case, record, lease, hooks.observe, hooks.should_stop)
-            _look(run, looked, only_backups=_came_back(record, live))
-    deployment.journal.publish()
+            run = StrandRun(deployment, cases[record.strand.case], record, lease, hooks.observe, hooks.should_stop)
+            _look(run, looked, only_backups=came_back(record))
+    _tell(deployment, looked)
     return looked
+
+
+def _tell(deployment: Deployment, looked: Looked) -> None:
+    """One entry for the whole run: that it was looked, and how much. A run with nothing to look at leaves none."""
+    if not looked.strands:
+        return
+    body: dict[str, JsonValue] = {
+        "verified_again": looked.strands,
+        "reopened": len(looked.reopened),
+        "troubles": len(looked.troubles),
+    }
+    with deployment.catalog.transaction() as session:
+        deployment.journal.write(session, Entry(EntryType.RUN_FINISHED, deployment.clock.now(), body))
+    deployment.journal.publish()
 
 
 def _last_look(record: StrandRecord) -> datetime:
     return record.checked_at or record.verified_at or record.strand.due.at
 
 
-def _came_back(record: StrandRecord, live: frozenset[str]) -> bool:
-    """Whether the customer has a living subscription again: data found now may be theirs of today."""
-    return record.strand.not_from is not None or record.customer in live
+def _came_back(record: StrandRecord, policy: Policy, live: frozenset[str]) -> bool:
+    """Whether one of the customer's living services writes this dataset: data found now may be theirs of today."""
+    return record.strand.not_from is not None or not live.isdisjoint(policy.datasets[record.strand.dataset].services)
 
 
 def _has_open_backup(record: StrandRecord) -> bool:
@@ -85,20 +109,33 @@ def _look(run: StrandRun, looked: Looked, *, only_backups: bool) -> None:
     except StoreError as error:
         looked.troubles.append((run.record.strand.id, str(error)))
         return
+    try:
+        _record(run, found, changed)
+    except StrandChanged:
+        looked.troubles.append((run.record.strand.id, "it changed while it was looked at; the next run looks again"))
+        return
+    if found:
+        looked.reopened.append(run.record.strand.id)
+    looked.gone_since += [s.copy.label for s in changed if s.end_state is not run.status(s.copy).end_state]
+
+
+def _record(run: StrandRun, found: Sequence[CopyStatus], changed: Sequence[CopyStatus]) -> None:
+    news = [status for status in (*found, *changed) if status != run.status(status.copy)]
+    if not news:
+        with run.transaction() as session:
+            case_rows.move_strand(session, run.record, run.record.state, run.now, "checked_at")
+        return
     with run.step(StepKind.VERIFY), run.transaction() as session:
-        for status in (*found, *changed):
-            if status != run.status(status.copy):
-                run.put_outcome(session, replace(status, verified_at=run.now))
+        for status in news:
+            run.put_outcome(session, replace(status, verified_at=run.now))
         if found:
             state = next_state(run.record.state, StrandEvent.FOUND_AGAIN)
             case_rows.move_strand(session, run.record, state, run.now, clear=("erased_at", "verified_at"))
             body = {"copies": [status.copy.label for status in found]}
             run.deployment.journal.write(session, run.entry(EntryType.FOUND_AGAIN, dict(body)))
-            looked.reopened.append(run.record.strand.id)
         else:
             case_rows.move_strand(session, run.record, run.record.state, run.now, "checked_at")
         run.finish(session, StepKind.VERIFY)
-    looked.gone_since += [s.copy.label for s in changed if s.end_state is not run.status(s.copy).end_state]
 
 
 def _copy_now(run: StrandRun, status: CopyStatus) -> CopyStatus:
