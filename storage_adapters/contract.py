@@ -127,6 +127,8 @@ class Item:
 
 
 class ItemResult(StrEnum):
+    """What became of an item."""
+
     DONE = "done"
     ABSENT = "absent"  # it was already gone
     KEPT = "kept"  # younger than `Keep` allows to touch

@@ -195,12 +195,12 @@ def refuse_writing(session: Session, customer: str, dataset: str) -> None:
             raise NotYet(f"not yet: older data of dataset {dataset} is being deleted; write when that is verified")
 
 
-def living_customers(session: Session, customers: Sequence[str]) -> frozenset[str]:
-    """Those of the customers who have a living subscription."""
-    if not customers:
-        return frozenset()
-    query = select(SubscriptionRow.customer).distinct()
-    return frozenset(session.exec(query)) & frozenset(customers)
+def living_services(session: Session) -> dict[str, frozenset[str]]:
+    """The services of which each customer has a living subscription; customers without one are not in it."""
+    found: dict[str, set[str]] = {}
+    for customer, service in session.exec(select(SubscriptionRow.customer, SubscriptionRow.service).distinct()):
+        found.setdefault(customer, set()).add(service)
+    return {customer: frozenset(services) for customer, services in found.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,11 +25,13 @@ class Instant(TypeDecorator[datetime]):
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """The column's type in this database: with microseconds, and with a zone where it has one."""
         if dialect.name in ("mysql", "mariadb"):
             return dialect.type_descriptor(DATETIME(fsp=6))
         return dialect.type_descriptor(DateTime(timezone=True))
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """The instant in UTC as the database takes it. Raises ValueError for a naive one."""
         if value is None:
             return None
         if value.tzinfo is None:
@@ -38,6 +40,7 @@ class Instant(TypeDecorator[datetime]):
         return utc if dialect.name == "postgresql" else utc.replace(tzinfo=None)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """The instant as aware UTC."""
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)

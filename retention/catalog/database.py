@@ -43,8 +43,12 @@ class Catalog:
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """A session for reading only; whatever it changed would be undone."""
+        """A session for reading only, all of it as of one moment; whatever it changed would be undone."""
         with Session(self.engine, expire_on_commit=False) as session:
+            if self.engine.dialect.name == "sqlite":
+                session.connection().exec_driver_sql("BEGIN")
+            else:
+                session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
             yield session
 
     def forget_freed_pages(self) -> None:
@@ -77,9 +81,11 @@ def open_catalog(url: str) -> Catalog:
         )
     if backend == "sqlite" and parsed.database and parsed.database != ":memory:":
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    engine = create_engine(parsed, pool_pre_ping=backend != "sqlite")
     if backend == "sqlite":
+        engine = create_engine(parsed)
         event.listen(engine, "connect", _prepare_sqlite)
+    else:  # what is read under a lock has to be what the one before left there; MariaDB would show an older state
+        engine = create_engine(parsed, pool_pre_ping=True, isolation_level="READ COMMITTED")
     try:
         _upgrade(engine)
     except DBAPIError as error:

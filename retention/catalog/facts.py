@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from sqlalchemy import delete
 from sqlmodel import Session, col, func, select
 
+from retention.catalog.rows import put_if_absent
 from retention.catalog.tables import CustomerRow, FactRow, FlagRow, HoldRow, SubscriptionRow
 from retention.model.fact import Fact, FactKey
 from retention.model.hold import Hold
@@ -21,17 +22,25 @@ _HOLD = TypeAdapter(Hold)
 def lock_customer(session: Session, customer: str, now: datetime) -> None:
     """Make this transaction the only one that changes the customer's facts, holds, cases and keys until it ends.
 
-    Creates the customer's row where there is none.
+    Creates the customer's row where there is none. Whoever locks several customers does it in the order of their names,
+    and before anything else but a lease: so nobody waits for each other.
     """
     query = select(CustomerRow).where(CustomerRow.name == customer).with_for_update()
     row = session.exec(query).one_or_none()
     if row is None:
-        session.add(CustomerRow(name=customer, changed_at=now))
-        session.flush()
-    else:
-        row.changed_at = now
-        session.add(row)
-        session.flush()
+        put_if_absent(session, CustomerRow, name=customer, changed_at=now)
+        row = session.exec(query).one()
+    row.changed_at = now
+    session.add(row)
+    session.flush()
+
+
+def share_customer(session: Session, customer: str) -> None:
+    """Keep everybody from changing the customer's facts, holds and cases until this transaction ends.
+
+    Several may do so at once. Does nothing for a customer of whom no fact has told.
+    """
+    session.exec(select(CustomerRow).where(CustomerRow.name == customer).with_for_update(read=True)).one_or_none()
 
 
 def digest_of(fact: Fact) -> str:

@@ -12,6 +12,7 @@ from sqlmodel import Session, col, select
 
 from retention.catalog.cases import refuse_writing
 from retention.catalog.database import Catalog
+from retention.catalog.facts import share_customer
 from retention.catalog.tables import EpochRow, KeyRow
 from retention.keys.store import PAGE_SIZE, Rewrap
 from retention.model.key import Epoch, EpochState, KeyScope, KeyState, WrappedKey
@@ -38,6 +39,7 @@ class CatalogKeyStore:
     def add(self, key: WrappedKey) -> WrappedKey | None:
         try:
             with self._catalog.transaction() as session:
+                share_customer(session, key.scope.customer)
                 return add_key(session, key)
         except IntegrityError:  # another process added the scope's key at the same moment: it was there first
             return self.find(key.scope)

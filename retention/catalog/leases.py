@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session, select
 
+from retention.catalog.rows import put_if_absent
 from retention.catalog.tables import LeaseRow
 
 
@@ -30,9 +31,9 @@ def take(session: Session, name: str, holder: str, now: datetime, term: timedelt
     """
     row = _row(session, name)
     if row is None:
-        session.add(LeaseRow(name=name, holder=holder, epoch=1, expires_at=now + term))
-        session.flush()
-        return Lease(name, holder, 1)
+        put_if_absent(session, LeaseRow, name=name, holder="", epoch=0, expires_at=now)
+        row = _row(session, name)
+        assert row is not None
     if row.holder != holder and row.expires_at > now:
         return None
     row.epoch += 1

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlmodel import Session, col, func, select
 
+from retention.catalog.rows import put_if_absent
 from retention.catalog.tables import ApprovalRow, PolicyRow
 
 
@@ -14,10 +15,9 @@ def has_version(session: Session, policy_hash: str) -> bool:
     return session.get(PolicyRow, policy_hash) is not None
 
 
-def add_version(session: Session, policy_hash: str, version: str, document: str, now: datetime) -> None:
-    """Adopt a version that `has_version` does not know. `document` is its canonical text."""
-    session.add(PolicyRow(hash=policy_hash, version=version, document=document, adopted_at=now))
-    session.flush()
+def add_version(session: Session, policy_hash: str, version: str, document: str, now: datetime) -> bool:
+    """The version is adopted; False where it was already. `document` is its canonical text."""
+    return put_if_absent(session, PolicyRow, hash=policy_hash, version=version, document=document, adopted_at=now)
 
 
 def documents(session: Session) -> tuple[str, ...]:
@@ -27,11 +27,7 @@ def documents(session: Session) -> tuple[str, ...]:
 
 def approve(session: Session, subject: str, officer: str, now: datetime) -> bool:
     """Record that `officer` approves the plan or policy with the content hash `subject`; False where they had already."""
-    if session.get(ApprovalRow, (subject, officer)) is not None:
-        return False
-    session.add(ApprovalRow(subject=subject, officer=officer, at=now))
-    session.flush()
-    return True
+    return put_if_absent(session, ApprovalRow, subject=subject, officer=officer, at=now)
 
 
 def approval_count(session: Session, subject: str) -> int:

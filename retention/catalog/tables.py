@@ -36,6 +36,8 @@ class CustomerRow(SQLModel, table=True):
 
 
 class FactRow(SQLModel, table=True):
+    """A fact as it was told, in the order of arrival; `digest` tells a repeat from another fact under the same id."""
+
     __tablename__ = "fact"
     __table_args__ = (UniqueConstraint("source", "id"), _EXACT)
     position: int | None = Field(default=None, sa_column=Column(_ROWID, primary_key=True, autoincrement=True))
@@ -79,6 +81,8 @@ class ApprovalRow(SQLModel, table=True):
 
 
 class CaseRow(SQLModel, table=True):
+    """A case, frozen with its policy version; what it has to delete stands in its strands."""
+
     __tablename__ = "deletion_case"
     __table_args__: ClassVar[dict[str, str]] = _EXACT
     id: str = Field(sa_column=_name(key=True, length=32))
@@ -95,6 +99,8 @@ class CaseRow(SQLModel, table=True):
 
 
 class StrandRow(SQLModel, table=True):
+    """A strand and how far it has come. `version` grows with every change and is named by whoever changes it."""
+
     __tablename__ = "strand"
     __table_args__ = (Index("strand_state_due", "state", "due_at"), _EXACT)
     id: str = Field(sa_column=_name(key=True, length=500))
@@ -118,6 +124,8 @@ class StrandRow(SQLModel, table=True):
 
 
 class CopyRow(SQLModel, table=True):
+    """What is known of one copy of a strand; `entry` is the ledger entry that tells its end state."""
+
     __tablename__ = "copy"
     __table_args__: ClassVar[dict[str, str]] = _EXACT
     strand_id: str = Field(sa_column=_name(key=True, length=500))
@@ -202,6 +210,8 @@ class ShreddedKeyRow(SQLModel, table=True):
 
 
 class EpochRow(SQLModel, table=True):
+    """An epoch key as the catalogue knows it; the key itself is the provider's."""
+
     __tablename__ = "key_epoch"
     __table_args__: ClassVar[dict[str, str]] = _EXACT
     position: int | None = Field(default=None, sa_column=Column(_ROWID, primary_key=True, autoincrement=True))

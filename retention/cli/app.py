@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 import retention
-from retention.cli import deletions, evidence, facts, holds, keys, policies, standing
+from retention.cli import deletions, demo, evidence, facts, holds, keys, policies, standing
 from retention.cli.shown import say, tell
 
 UNEXPECTED = 70
@@ -44,6 +44,7 @@ app.command()(keys.seal)
 app.command("open")(keys.open_)
 app.command()(evidence.certify)
 app.command()(evidence.verify)
+app.command()(demo.demo)
 
 
 @app.callback(invoke_without_command=True)
@@ -62,12 +63,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     except Exception as error:  # noqa: BLE001 - nothing is above this: whatever it is becomes a message and a code
-        return _fail(error)
+        return show_failure(error)
     return 0
 
 
-def _fail(error: Exception) -> int:
-    """Say what went wrong and return the exit code; with RETENTION_DEBUG set, with the traceback."""
+def show_failure(error: Exception) -> int:
+    """The exit code of a failure, after a line per problem on standard error; with RETENTION_DEBUG set, the traceback too."""
     from retention.workflows.failures import explain_failure, shown_problems
 
     if os.environ.get("RETENTION_DEBUG"):

@@ -19,11 +19,15 @@ MOVES_AT_LEAST_EVERY = timedelta(hours=1)
 
 
 class JobName(StrEnum):
+    """The jobs that the daemon runs."""
+
     DELETIONS = "deletions"
     VERIFICATION = "verification"
 
 
 class JobResult(StrEnum):
+    """How a job ended."""
+
     DONE = "done"
     REFUSED = "refused"  # a limit or the clock stops it before its first change, until somebody approves
     STANDING_BY = "standing-by"  # another process has the lease

@@ -34,9 +34,11 @@ class Tile:
 
     @property
     def path(self) -> str:
+        """Where the tile lies in the ledger's directory."""
         return tile_path(self.level, self.number, len(self.hashes))
 
     def encode(self) -> bytes:
+        """The tile's bytes: its hashes one after the other."""
         return b"".join(self.hashes)
 
 

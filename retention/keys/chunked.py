@@ -37,7 +37,9 @@ MAX_CHUNK_COUNT = 2**38
 class Aead(Protocol):
     """An AEAD under one key, with a 12-byte nonce and a 16-byte tag at the end of the ciphertext."""
 
-    def encrypt(self, nonce: bytes, data: bytes, associated_data: bytes | None) -> bytes: ...
+    def encrypt(self, nonce: bytes, data: bytes, associated_data: bytes | None) -> bytes:
+        """The ciphertext, its tag at the end."""
+        ...
 
     def decrypt(self, nonce: bytes, data: bytes, associated_data: bytes | None) -> bytes:
         """The plaintext, after its tag was checked. Raises cryptography's InvalidTag."""

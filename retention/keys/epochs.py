@@ -64,6 +64,8 @@ class DestructionScheduled:
 
 
 class Obstacle(StrEnum):
+    """Why an epoch could not be destroyed."""
+
     KEYS_REMAIN = "keys-remain"  # keys under it did not open, or arrived meanwhile
     UNACCOUNTED = "unaccounted"  # the provider remembers what it destroyed, and does not know this one
 

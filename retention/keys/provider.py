@@ -28,6 +28,8 @@ EPOCH_NAME = re.compile(r"[a-z][a-z0-9-]{0,63}")
 
 
 class DestructionResult(StrEnum):
+    """What a provider answers when an epoch is to be destroyed."""
+
     DESTROYED = "destroyed"  # the key is nowhere any more, as far as the provider's capability sheet goes
     SCHEDULED = "scheduled"  # it opens nothing from now on, and is destroyed at `effective_at`
     ABSENT = "absent"  # the provider does not know it: destroyed earlier and forgotten, or never made

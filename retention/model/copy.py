@@ -10,6 +10,8 @@ from storage_adapters.contract import Place
 
 
 class CopyRole(StrEnum):
+    """What a copy is for: the data itself, a plain copy for speed, or a copy for disasters."""
+
     PRIMARY = "primary"
     CACHE = "cache"
     BACKUP = "backup"

@@ -63,6 +63,7 @@ class Part:
 
     @property
     def is_whole_dataset(self) -> bool:
+        """Whether no narrower part is named."""
         return not (self.prefix or self.objects or self.table)
 
 

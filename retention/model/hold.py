@@ -25,6 +25,7 @@ class Hold:
 
     @property
     def stands(self) -> bool:
+        """Whether it was not released."""
         return self.released_at is None
 
     def covers(self, dataset: str) -> bool:

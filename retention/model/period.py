@@ -11,6 +11,8 @@ from enum import StrEnum
 
 
 class PeriodUnit(StrEnum):
+    """What a period is counted in."""
+
     HOURS = "hours"
     DAYS = "days"
     WORKING_DAYS = "working days"
@@ -37,6 +39,7 @@ class Period:
 
     @property
     def is_none(self) -> bool:
+        """Whether it is "none"."""
         return self.amount == 0
 
     def __str__(self) -> str:

@@ -46,6 +46,7 @@ class Service:
     buffers: Mapping[FactType, Period] = field(default_factory=dict)
 
     def buffer_for(self, fact_type: FactType) -> Period:
+        """The buffer after a fact of this type."""
         return self.buffers.get(fact_type, self.buffer)
 
 
@@ -89,6 +90,7 @@ class Location:
 
     @property
     def names_subscription(self) -> bool:
+        """Whether each subscription has a place of its own there."""
         return "{subscription}" in (self.prefix or "") + (self.keys or "")
 
 

@@ -58,6 +58,7 @@ class Reading:
 
 
 def references_exist(reading: Reading) -> Iterator[Problem]:
+    """Every service, dataset, backup and store that is named is declared."""
     document, declared = reading.document, reading.declared
     for name, dataset in document.datasets.items():
         yield from reading.unknown(("datasets", name, "services"), "service", dataset.services, declared.services)
@@ -84,6 +85,7 @@ def backups_agree(reading: Reading) -> Iterator[Problem]:
 
 
 def every_dataset_is_reached(reading: Reading) -> Iterator[Problem]:
+    """A dataset that no rule reaches would never be deleted."""
     rules = reading.document.rules.values()
     if not rules or any(rule.datasets is None for rule in rules) or len(rules) < len(reading.declared.rules):
         return  # a rule with mistakes may well be the one that reaches everything
@@ -95,6 +97,7 @@ def every_dataset_is_reached(reading: Reading) -> Iterator[Problem]:
 
 
 def facts_fit(reading: Reading) -> Iterator[Problem]:
+    """Facts that start a deletion do so, and those that cancel it can."""
     for name, rule in reading.document.rules.items():
         for index, fact in enumerate(rule.when):
             if fact not in STARTING:
@@ -112,6 +115,7 @@ def facts_fit(reading: Reading) -> Iterator[Problem]:
 
 
 def time_suffices(reading: Reading) -> Iterator[Problem]:
+    """The undo window ends before the time to complete does."""
     for name, rule in reading.document.rules.items():
         if longest_hours(rule.tombstone) >= shortest_hours(rule.complete_within):
             message = (
@@ -122,6 +126,7 @@ def time_suffices(reading: Reading) -> Iterator[Problem]:
 
 
 def working_days_have_a_calendar(reading: Reading) -> Iterator[Problem]:
+    """Periods in working days need to know the days off."""
     policy = reading.document.policy
     if policy.holidays is not None:
         return
@@ -154,6 +159,7 @@ def _periods(document: Document) -> Iterator[tuple[Place, Period]]:
 
 
 def locations_are_whole(reading: Reading) -> Iterator[Problem]:
+    """A location says in exactly one way where the data lies, and fits its store."""
     for loc, _, location in reading.locations():
         kinds = [kind for kind in FITTING_STORES if getattr(location, kind) is not None]
         if len(kinds) != 1:
@@ -219,6 +225,7 @@ def _runs_in_a_circle(name: str, tables: Mapping[str, TableForm]) -> bool:
 
 
 def written_dates_exist(reading: Reading) -> Iterator[Problem]:
+    """A minimum that runs from each object's own date needs objects with dates, stored plain."""
     for name, dataset in reading.document.datasets.items():
         keep = dataset.keep_at_least
         if keep is None or keep.starts is not KeepFrom.WRITTEN:

@@ -210,12 +210,16 @@ class BackupForm(Form):
 
 
 class Requirement(StrEnum):
+    """What a transfer needs (clause 6.12)."""
+
     NECESSITY = "necessity"
     SEPARATE_CONSENT = "separate-consent"
     LEGAL_MEASURE = "legal-measure"
 
 
 class LegalMeasure(StrEnum):
+    """The ways that law knows for a transfer (PIPL art. 38)."""
+
     SECURITY_ASSESSMENT = "security-assessment"
     STANDARD_CONTRACT = "standard-contract"
     CERTIFICATION = "certification"

@@ -112,6 +112,8 @@ class KeySettings(Section):
 
 
 class LogLevel(StrEnum):
+    """How much is logged."""
+
     DEBUG = "debug"
     INFO = "info"
     WARNING = "warning"
@@ -119,6 +121,8 @@ class LogLevel(StrEnum):
 
 
 class LogFormat(StrEnum):
+    """How a log line is written."""
+
     JSON = "json"
     TEXT = "text"
 

@@ -17,6 +17,8 @@ from retention.workflows.deployment import Deployment
 
 
 class AdoptionResult(StrEnum):
+    """What became of a policy file."""
+
     ADOPTED = "adopted"
     ALREADY = "already"  # this version was adopted before
     WAITS = "waits"  # for the approvals that the version in force asks for
@@ -48,7 +50,8 @@ def adopt_policy(deployment: Deployment, path: Path) -> Adoption:
         approvals = policies.approval_count(session, policy.hash)
         if approvals < needed:
             return Adoption(AdoptionResult.WAITS, policy, approvals, needed)
-        policies.add_version(session, policy.hash, policy.version, canonical_document(policy), now)
+        if not policies.add_version(session, policy.hash, policy.version, canonical_document(policy), now):
+            return Adoption(AdoptionResult.ALREADY, policy)
         body: dict[str, JsonValue] = {
             "version": policy.version,
             "effective_at": policy.effective_at.isoformat(),

@@ -102,7 +102,9 @@ def record_facts(deployment: Deployment, facts: Sequence[Numbered]) -> Recorded:
     tally = _Tally()
     with deployment.catalog.transaction() as session:
         versions = deployment.shelf.versions(session)
-        for customer in sorted(by_customer):  # one order of locks for everybody
+        for customer in sorted(by_customer):  # one order of locks for everybody, and all of them before the ledger's
+            fact_rows.lock_customer(session, customer, now)
+        for customer in sorted(by_customer):
             _record_customer(deployment.journal, session, customer, by_customer[customer], versions, now, tally)
     deployment.journal.publish()
     return tally.result()
@@ -134,7 +136,6 @@ def _record_customer(
     now: datetime,
     tally: _Tally,
 ) -> None:
-    fact_rows.lock_customer(session, customer, now)
     new = [fact for fact in facts if _is_new(session, fact)]
     tally.new_count += len(new)
     tally.repeated_count += len(facts) - len(new)
@@ -193,7 +194,8 @@ def _history(existing: Sequence[CaseRecord]) -> History:
         instants = [r.passed_at for r in case.strands if r.passed_at is not None]
         if instants:
             passed_facts[case.case.starting_fact] = min(instants)
-    return History({case.case.starting_fact: case.case.policy_hash for case in existing}, passed, passed_facts)
+    strands = {r.strand.id: r.strand for case in existing for r in case.strands if r.passed_at is not None}
+    return History({case.case.starting_fact: case.case.policy_hash for case in existing}, passed, passed_facts, strands)
 
 
 def _put_case(

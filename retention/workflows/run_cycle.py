@@ -10,7 +10,11 @@ import socket
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from threading import Event, Thread
 from uuid import uuid4
+
+import structlog
+from sqlalchemy.exc import DBAPIError
 
 from retention.catalog import leases
 from retention.catalog.leases import Lease
@@ -24,6 +28,10 @@ from retention.workflows.limits import find_over_limit
 from retention.workflows.plan_deletions import content_hash, item_key, plan_deletions
 from retention.workflows.roll_keys import Rolled, roll_if_due
 from retention.workflows.strand_run import LEASE_NAME
+
+_SHORTEST_BEAT = 0.2  # seconds
+
+_log = structlog.get_logger(__name__)
 
 
 class NotTheOwner(RefusedByRule):
@@ -52,10 +60,35 @@ def owned(deployment: Deployment) -> Iterator[Lease]:
     if lease is None:
         raise NotTheOwner("another process is acting on this catalogue; it has the lease")
     try:
-        yield lease
+        with _kept_alive(deployment, lease):
+            yield lease
     finally:
         with deployment.catalog.transaction() as session:
             leases.give_up(session, lease, deployment.wall.now())
+
+
+@contextmanager
+def _kept_alive(deployment: Deployment, lease: Lease) -> Iterator[None]:
+    """The lease does not expire while this process lives and the block runs: a store may be listed for minutes."""
+    ended = Event()
+    every = max(deployment.lease_term.total_seconds() / 3, _SHORTEST_BEAT)
+
+    def renew() -> None:
+        while not ended.wait(every):
+            try:
+                with deployment.catalog.transaction() as session:
+                    if not leases.renew(session, lease, deployment.wall.now(), deployment.lease_term):
+                        return  # taken over: whoever works under it finds out before its next change
+            except DBAPIError as error:
+                _log.warning("lease not renewed", error=type(error).__name__)
+
+    beat = Thread(target=renew, name="lease", daemon=True)
+    beat.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        beat.join()
 
 
 def _new_holder() -> str:
@@ -122,10 +155,18 @@ def _only_closes(steps: Iterable[object]) -> bool:
 
 def _only_shown(fresh: Plan, shown: Plan) -> tuple[Plan, list[str]]:
     """What of the shown plan is still exactly due, and the strands that are not; what is new since is left out."""
-    due = {str(item_key(item)): item for item in fresh.acting}
-    kept = tuple(due[str(item_key(item))] for item in shown.acting if str(item_key(item)) in due)
-    lost = {item.strand for item in shown.acting} - {item.strand for item in kept}
+    due, seen = _by_strand(fresh), _by_strand(shown)
+    lost = {strand for strand, items in seen.items() if due.get(strand) != items}
+    kept = tuple(item for item in fresh.acting if item.strand in seen and item.strand not in lost)
     return Plan(fresh.as_of, fresh.policy_hash, kept, content_hash(kept)), sorted(lost)
+
+
+def _by_strand(plan: Plan) -> dict[str, set[str]]:
+    """What the plan would do to each strand, so that two plans can be compared."""
+    found: dict[str, set[str]] = {}
+    for item in plan.acting:
+        found.setdefault(item.strand, set()).add(str(item_key(item)))
+    return found
 
 
 def _tell(deployment: Deployment, kind: EntryType, policy_hash: str, body: dict[str, str | int]) -> None:

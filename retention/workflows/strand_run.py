@@ -17,6 +17,7 @@ from sqlmodel import Session
 from retention.catalog import cases as case_rows
 from retention.catalog import facts as fact_rows
 from retention.catalog import leases, steps
+from retention.catalog.cases import StrandChanged
 from retention.catalog.leases import Lease
 from retention.errors import RefusedByRule, RetentionError
 from retention.evidence.canonical import JsonValue
@@ -102,10 +103,15 @@ class StrandRun:
 
     @contextmanager
     def step(self, kind: StepKind) -> Iterator[None]:
-        """Intent before, and whatever the block did not finish stays unfinished, with the reason, for the next run."""
+        """Intent before, and whatever the block did not finish stays unfinished, with the reason, for the next run.
+
+        Raises StrandChanged, before anything was done, where the strand is not the one that was read.
+        """
         if self.should_stop():
             raise Stopped
         with self.transaction() as session:
+            if case_rows.strand(session, self.record.strand.id).version != self.record.version:
+                raise StrandChanged(self.record.strand.id)
             self._step = steps.begin(session, self.record.strand.id, kind, self.now)
             self.deployment.journal.write(session, self.entry(EntryType.STEP_INTENT, {"step": str(kind)}))
         self._tell(kind, "intent")
@@ -118,8 +124,10 @@ class StrandRun:
         self._tell(kind, "outcome")
 
     def batch_done(self, kind: StepKind) -> None:
-        """Between two batches: others may look, and a stop is obeyed."""
+        """Between two batches: others may look, a stop is obeyed, and who has lost the lease does not begin another."""
         self._tell(kind, "batch")
+        with self.transaction():
+            pass  # its fence is all that is wanted
         if self.should_stop():
             raise Stopped
 

@@ -132,7 +132,7 @@ class Area:
             try:
                 Tree(self._root).remove_folder(path[:depth])
             except FileNotFoundError:
-                continue
+                continue  # gone already; the one above may be empty now
             except OSError:
                 return  # something is hidden in it still, and so in all above it
 
@@ -160,7 +160,7 @@ class Area:
                 with self.tree(generation).folder(folder) as here:
                     os.stat(leaf, dir_fd=here, follow_symlinks=False)
             except FileNotFoundError:
-                continue
+                continue  # not hidden in this generation
             except NotADirectoryError:
                 return generation + 1  # a file of a folder's name is hidden there
             return generation + 1

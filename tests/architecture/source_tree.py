@@ -30,6 +30,7 @@ class Module:
 def modules(*packages: str) -> list[Module]:
     """Every Python file of the packages (default: all that is delivered), sorted by name."""
     paths = (path for package in packages or PACKAGES for path in (ROOT / package).rglob("*.py"))
+    paths = (path for path in paths if path.parent.name != "versions")  # migrations: written by a tool, then frozen
     return [Module(path.relative_to(ROOT).as_posix(), path.read_text("utf-8")) for path in sorted(paths)]
 
 

@@ -31,6 +31,7 @@ class KeyProviderConformance:
 
     @pytest.fixture
     def provider(self, bench: KeyProviderBench) -> KeyProvider:
+        """The provider under test."""
         return bench.opened()
 
     def test_a_new_provider_has_no_epochs(self, provider: KeyProvider) -> None:

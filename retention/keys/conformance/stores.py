@@ -39,19 +39,23 @@ def key(number: int, scope: KeyScope, epoch: str = "e-1") -> WrappedKey:
 
 
 def prepared(name: str) -> Epoch:
+    """A prepared epoch of this name."""
     return Epoch(name, EpochState.PREPARED, NOW)
 
 
 def make_epoch(store: KeyStore, name: str) -> None:
+    """The epoch of this name is the current one."""
     store.prepare_epoch(prepared(name))
     store.make_current(name)
 
 
 def states(store: KeyStore) -> dict[str, EpochState]:
+    """Every epoch's state, by name."""
     return {epoch.name: epoch.state for epoch in store.epochs()}
 
 
 def swaps(keys: Sequence[WrappedKey], new_epoch: str) -> list[Rewrap]:
+    """What a roll to the new epoch would swap."""
     return [Rewrap(each.key_id, each.epoch, new_epoch, b"anew " + each.wrapped) for each in keys]
 
 

@@ -2,54 +2,88 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
+
 from retention.catalog import cases as case_rows
 from retention.catalog import facts as fact_rows
+from retention.catalog import steps
 from retention.model.case import StrandState
 from retention.model.copy import CopyRole
 from retention.model.plan import StepKind
 from retention.model.record import StrandRecord
 from retention.workflows.steps.restriction import forget_keys, settle_key_states
 from retention.workflows.strand_run import StrandRun
-from storage_adapters.contract import ItemResult
+from storage_adapters.contract import ItemResult, Place, Store
+from storage_adapters.errors import OutcomeUnknown
+
+_HIDING = (StrandState.TOMBSTONED, StrandState.SHREDDED, StrandState.ERASING, StrandState.REOPENED)
+_LOOKS = 3
 
 
 def bring_back(run: StrandRun) -> None:
     """The data is readable as before, unless another case of the customer's hides it still. A second call changes nothing."""
     with run.step(StepKind.BRING_BACK):
-        shown = refused = 0
-        if run.record.tombstoned_at is not None and not _is_hidden_by_another(run):
-            shown, refused = _show(run)
+        results = _show(run) if _may_be_hidden(run) else Counter[ItemResult]()
         run.acted(StepKind.BRING_BACK)
         with run.transaction() as session:
             fact_rows.lock_customer(session, run.record.customer, run.now)
             case_rows.move_strand(session, run.record, StrandState.BROUGHT_BACK, run.now, "settled_at")
             settle_key_states(session, run.record.customer, run.record.strand.dataset)
-            run.finish(session, StepKind.BRING_BACK, {"items": shown, "kept_new": refused})
+            body = {"items": results[ItemResult.DONE], "kept_new": results[ItemResult.REFUSED]}
+            run.finish(session, StepKind.BRING_BACK, dict(body))
     forget_keys(run.deployment, run.record)
     run.deployment.journal.publish()
     run.reload()
 
 
-def _is_hidden_by_another(run: StrandRun) -> bool:
-    def hides(other: StrandRecord) -> bool:
-        return other.strand.id != run.record.strand.id and other.strand.dataset == run.record.strand.dataset
-
+def _may_be_hidden(run: StrandRun) -> bool:
+    """Whether hiding was ever begun; a run that was killed or overtaken by the fact may have hidden some of it."""
     with run.deployment.catalog.reading() as session:
-        tombstoned = case_rows.strands(session, customer=run.record.customer, states=[StrandState.TOMBSTONED])
-    return any(hides(other) for other in tombstoned)
+        return any(step.kind is StepKind.TOMBSTONE for step in steps.steps_of(session, run.record.strand.id))
 
 
-def _show(run: StrandRun) -> tuple[int, int]:
-    shown = refused = 0
-    for status in run.record.copies:
-        place = status.copy.place
-        if status.copy.role is not CopyRole.PRIMARY or place is None:
-            continue
-        store = run.deployment.store(status.copy.store)
-        if not store.capabilities().tombstone:
-            continue
-        for batch in store.bring_back(place):
-            shown += sum(outcome.result is ItemResult.DONE for outcome in batch)
-            refused += sum(outcome.result is ItemResult.REFUSED for outcome in batch)
+def _show(run: StrandRun) -> Counter[ItemResult]:
+    """Show what this strand hid, and hide again what others of the customer's hide in the same places."""
+    others = [other for other in _others_that_hide(run) if other.strand.not_from is None]
+    theirs = [place for other in others for place in _primaries(other)]
+    results: Counter[ItemResult] = Counter()
+    shown = False
+    for name, place in _primaries(run.record):
+        store = run.deployment.store(name)
+        if (name, place) not in theirs and store.capabilities().tombstone:
+            results += _shown(run, store, place)
+            shown = True
+    for name, place in theirs if shown else ():
+        store = run.deployment.store(name)
+        for _ in store.tombstone(place) if store.capabilities().tombstone else ():
             run.batch_done(StepKind.BRING_BACK)
-    return shown, refused
+    return results
+
+
+def _shown(run: StrandRun, store: Store, place: Place) -> Counter[ItemResult]:
+    """Show until a look finds nothing that could still be shown. Raises OutcomeUnknown where that does not come about."""
+    shown = 0
+    for _ in range(_LOOKS):
+        results: Counter[ItemResult] = Counter()
+        for batch in store.bring_back(place):
+            results.update(outcome.result for outcome in batch)
+            run.batch_done(StepKind.BRING_BACK)
+        shown += results[ItemResult.DONE]
+        if not results[ItemResult.DONE] and not results[ItemResult.UNKNOWN]:
+            return Counter({ItemResult.DONE: shown, ItemResult.REFUSED: results[ItemResult.REFUSED]})
+    raise OutcomeUnknown(store.name, "what was hidden may not all be in sight again")
+
+
+def _others_that_hide(run: StrandRun) -> list[StrandRecord]:
+    with run.deployment.catalog.reading() as session:
+        hiding = case_rows.strands(session, customer=run.record.customer, states=_HIDING)
+    mine = run.record.strand
+    return [other for other in hiding if other.strand.id != mine.id and other.strand.dataset == mine.dataset]
+
+
+def _primaries(record: StrandRecord) -> Iterator[tuple[str, Place]]:
+    """The store and place of every primary that could be told."""
+    for copy in record.strand.copies:
+        if copy.role is CopyRole.PRIMARY and copy.place is not None:
+            yield copy.store, copy.place

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from retention.catalog import cases as case_rows
+from retention.catalog import facts as fact_rows
 from retention.model.copy import CopyRole, CopyStatus
 from retention.model.plan import StepKind
 from retention.workflows.strand_run import StrandRun
 from storage_adapters.contract import ItemResult
+from storage_adapters.errors import Unavailable
 
 
 def clear_caches(run: StrandRun) -> None:
@@ -18,18 +20,24 @@ def clear_caches(run: StrandRun) -> None:
         cleared = [_clear(run, status) for status in caches]
         run.acted(StepKind.CLEAR_CACHES)
         with run.transaction() as session:
+            fact_rows.lock_customer(session, run.record.customer, run.now)
             case_rows.move_strand(session, run.record, run.record.state, run.now, "cleared_at")
-            for status in cleared:
-                case_rows.put_copy(session, run.record.strand.id, status)
             run.finish(session, StepKind.CLEAR_CACHES, {"items": sum(s.gone_count for s in cleared)})
     run.reload()
 
 
 def _clear(run: StrandRun, status: CopyStatus) -> CopyStatus:
-    assert status.copy.place is not None
-    gone = 0
-    for batch in run.deployment.store(status.copy.store).erase(status.copy.place):
-        gone += sum(outcome.result is ItemResult.DONE for outcome in batch)
+    """The copy with what was cleared, recorded batch by batch. Raises Unavailable where a look still finds something."""
+    place = status.copy.place
+    assert place is not None
+    store = run.deployment.store(status.copy.store)
+    for batch in store.erase(place):
+        gone = status.gone_count + sum(outcome.result is ItemResult.DONE for outcome in batch)
+        status = replace(status, seen_count=max(status.seen_count, gone), gone_count=gone)
+        with run.transaction() as session:
+            case_rows.put_copy(session, run.record.strand.id, status)
         run.batch_done(StepKind.CLEAR_CACHES)
-    total = status.gone_count + gone
-    return replace(status, seen_count=max(status.seen_count, total), gone_count=total)
+    left = sum(len(page) for page in store.remains(place))
+    if left:
+        raise Unavailable(store.name, f"{left} items are still there after clearing")
+    return status

@@ -80,7 +80,8 @@ def _begin(run: StrandRun) -> None:
     if run.record.state is StrandState.ERASING:
         return
     with run.transaction() as session:
-        record = check_no_return(run, session) if run.record.state is StrandState.TOMBSTONED else run.record
+        may_be_readable = run.record.state is not StrandState.SHREDDED
+        record = check_no_return(run, session) if may_be_readable else run.record
         stamps: tuple[case_rows.Stamp, ...] = () if record.passed_at else ("passed_at",)
         state = next_state(record.state, StrandEvent.ERASE_BEGUN)
         case_rows.move_strand(session, record, state, run.now, *stamps)

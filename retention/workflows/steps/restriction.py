@@ -33,22 +33,24 @@ def restrict(run: StrandRun) -> None:
     with run.step(StepKind.RESTRICT):
         with run.transaction() as session:
             fact_rows.lock_customer(session, run.record.customer, run.now)
-            record = case_rows.strand(session, run.record.strand.id, lock=True)
-            case_rows.move_strand(session, record, record.state, run.now, "restricted_at")
-            key_count = settle_key_states(session, record.customer, record.strand.dataset)
+            strand = run.record.strand
+            key_count = settle_key_states(session, run.record.customer, strand.dataset, restricting=strand.id)
         run.acted(StepKind.RESTRICT)
         forget_keys(run.deployment, run.record)
         refused_count = prove_refused(run.deployment, run.record)
         with run.transaction() as session:
+            fact_rows.lock_customer(session, run.record.customer, run.now)
+            case_rows.move_strand(session, run.record, run.record.state, run.now, "restricted_at")
             body = {"keys": key_count, "refused": refused_count, "by": "keys" if refused_count else "nothing sealed"}
             run.finish(session, StepKind.RESTRICT, dict(body))
     run.reload()
 
 
-def settle_key_states(session: Session, customer: str, dataset: str) -> int:
+def settle_key_states(session: Session, customer: str, dataset: str, restricting: str | None = None) -> int:
     """Every key of the dataset has the state that the strands about it ask for; how many keys those strands cover.
 
-    The caller holds the customer's lock.
+    `restricting` is a strand that is being restricted now and does not say so yet: it will when that is proven. The caller
+    holds the customer's lock.
     """
     open_strands = [
         record
@@ -58,7 +60,7 @@ def settle_key_states(session: Session, customer: str, dataset: str) -> int:
     wanted: dict[KeyState, list[str]] = {}
     covered = 0
     for key in key_rows.keys_of(session, customer, dataset, lock=True):
-        states = [_state_asked_by(record) for record in open_strands if covers(record.strand, key)]
+        states = [_state_asked_by(record, restricting) for record in open_strands if covers(record.strand, key)]
         covered += bool(states)
         state = max(states, key=_SEVERITY.index, default=KeyState.LIVE)
         if state is not key.state:
@@ -68,10 +70,11 @@ def settle_key_states(session: Session, customer: str, dataset: str) -> int:
     return covered
 
 
-def _state_asked_by(record: StrandRecord) -> KeyState:
+def _state_asked_by(record: StrandRecord, restricting: str | None) -> KeyState:
     if record.state is StrandState.TOMBSTONED:
         return KeyState.TOMBSTONED
-    return KeyState.RESTRICTED if record.restricted_at else KeyState.LIVE
+    is_restricted = record.restricted_at is not None or record.strand.id == restricting
+    return KeyState.RESTRICTED if is_restricted else KeyState.LIVE
 
 
 def covers(strand: Strand, key: WrappedKey) -> bool:
@@ -118,6 +121,6 @@ def prove_refused(deployment: Deployment, record: StrandRecord) -> int:
         try:
             deployment.keyring.key_for_opening(key.key_id, key.scope)
         except (KeyRefused, KeyGone):
-            continue
+            continue  # this is what is to be proven
         raise NotInOrder(f"a key of dataset {record.strand.dataset} was given out although it is restricted")
     return len(keys)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 
 from retention.catalog import cases as case_rows
@@ -15,7 +16,8 @@ from retention.workflows.steps.restriction import forget_keys, prove_refused, se
 from retention.workflows.strand_run import StrandRun
 from storage_adapters.contract import ItemKind, ItemResult, Page, Store
 
-_SEALABLE = frozenset({ItemKind.OBJECT, ItemKind.VERSION})
+_READABLE = frozenset({ItemKind.OBJECT, ItemKind.VERSION, ItemKind.TOMBSTONE})
+"""What has bytes of its own; hidden ones are there where a run was interrupted, and have to be looked into too."""
 
 
 @dataclass(slots=True)
@@ -33,7 +35,7 @@ def tombstone(run: StrandRun) -> None:
     """
     with run.step(StepKind.TOMBSTONE):
         counted = [_count(run, status) for status in run.record.copies if status.copy.role is CopyRole.PRIMARY]
-        hidden = sum(_hide(run, status) for status in counted)
+        seen = sum((_hide(run, status) for status in counted), Counter[ItemResult]())
         run.acted(StepKind.TOMBSTONE)
         with run.transaction() as session:
             fact_rows.lock_customer(session, run.record.customer, run.now)
@@ -42,7 +44,9 @@ def tombstone(run: StrandRun) -> None:
             settle_key_states(session, run.record.customer, run.record.strand.dataset)
             for status in counted:
                 case_rows.put_copy(session, run.record.strand.id, status)
-            run.finish(session, StepKind.TOMBSTONE, {"items": sum(s.seen_count for s in counted), "hidden": hidden})
+            items = sum(s.seen_count for s in counted)
+            body = {"items": items, "hidden": seen[ItemResult.DONE], "in_sight": seen.total() - seen[ItemResult.DONE]}
+            run.finish(session, StepKind.TOMBSTONE, dict(body))
     forget_keys(run.deployment, run.record)
     prove_refused(run.deployment, run.reload())
 
@@ -82,20 +86,32 @@ def _own_key_ids(run: StrandRun) -> frozenset[str]:
 
 
 def _count_sealed(store: Store, page: Page, key_ids: frozenset[str], found: _Presence) -> None:
-    names = [item.name for item in page if item.kind in _SEALABLE]
-    found.sealable += sum(item.kind not in (ItemKind.DELETE_MARKER, ItemKind.TOMBSTONE) for item in page)
+    """Count what has content and, of that, what is sealed; an empty object or folder has nothing that a key could close."""
+    names = [item.name for item in page if item.kind in _READABLE]
+    found.sealable += sum(item.kind is not ItemKind.DELETE_MARKER for item in page)
     for _, head in store.heads(names, HEADER_LENGTH):
+        found.sealable -= head == b""
         header = read_header(head) if head else None
         found.sealed += header is not None and header.key_id in key_ids
 
 
-def _hide(run: StrandRun, status: CopyStatus) -> int:
+def _hide(run: StrandRun, status: CopyStatus) -> Counter[ItemResult]:
+    """How many items were hidden (DONE), and how many are still in sight and why.
+
+    Where the data lies hidden for a while, it is hidden once more, which tells what the store had left in sight.
+    """
     place = status.copy.place
     store = run.deployment.store(status.copy.store)
     if place is None or run.record.strand.keep_written is not None or not store.capabilities().tombstone:
-        return 0
+        return Counter()
     hidden = 0
-    for batch in store.tombstone(place):
-        hidden += sum(outcome.result is ItemResult.DONE for outcome in batch)
-        run.batch_done(StepKind.TOMBSTONE)
-    return hidden
+    results: Counter[ItemResult] = Counter()
+    for _ in range(2 if run.now < run.record.strand.no_return.at else 1):
+        results.clear()
+        for batch in store.tombstone(place):
+            results.update(outcome.result for outcome in batch)
+            run.batch_done(StepKind.TOMBSTONE)
+        hidden += results[ItemResult.DONE]
+    results[ItemResult.DONE] = hidden
+    results.pop(ItemResult.ABSENT, None)
+    return results

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from retention.catalog import cases as case_rows
+from retention.catalog import steps
 from retention.evidence.entries import EntryType
 from retention.lifecycle.states import StrandEvent, next_state
-from retention.model.copy import CopyRole, CopyStatus, EndState
+from retention.model.copy import Copy, CopyRole, CopyStatus, EndState
 from retention.model.plan import StepKind
 from retention.workflows.steps.backups import assess_mixed_backup
 from retention.workflows.steps.erase import count_closed, is_of_strand
@@ -112,17 +113,34 @@ def _believed_empty(run: StrandRun, status: CopyStatus) -> CopyStatus:
     if looks < EMPTY_LOOKS:
         reason = f"nothing was found where {status.seen_count} items had been seen (look {looks} of {EMPTY_LOOKS})"
         return replace(status, end_state=EndState.FAILED, reason=reason, until=None, empty_looks=looks)
-    reason = f"{status.seen_count} items had been seen; {looks} looks found nothing: removed by somebody else"
+    who = "an erasure that was interrupted before it was recorded" if _was_interrupted(run) else "somebody else"
+    reason = f"{status.seen_count} items had been seen; {looks} looks found nothing: removed by {who}"
     return replace(status, end_state=EndState.NOT_FOUND, reason=reason, until=None, empty_looks=looks)
 
 
+def _was_interrupted(run: StrandRun) -> bool:
+    """Whether an erasure of this strand was begun more than once, so that one may have acted and not said so."""
+    with run.deployment.catalog.reading() as session:
+        begun = [step for step in steps.steps_of(session, run.record.strand.id) if step.kind is StepKind.ERASE]
+    return sum(step.attempts for step in begun) > 1
+
+
 def _erased_by(run: StrandRun, status: CopyStatus) -> str | None:
-    """Another case of the customer's that has erased something from the same copy, or None."""
+    """Another case of the customer's that has erased all of this copy since it was counted, or None."""
+    counted_at = run.record.tombstoned_at
     with run.deployment.catalog.reading() as session:
         others = case_rows.strands(session, customer=run.record.customer)
     for other in others:
         if other.strand.id == run.record.strand.id or other.strand.dataset != run.record.strand.dataset:
             continue
-        if any(o.copy.label == status.copy.label and o.gone_count for o in other.copies):
+        is_since = counted_at is None or (other.erased_at or run.now) >= counted_at
+        if is_since and any(known.gone_count and _covers(known.copy, status.copy) for known in other.copies):
             return other.strand.case
     return None
+
+
+def _covers(other: Copy, copy: Copy) -> bool:
+    """Whether `other` is the same copy, or all of what `copy` is a part of."""
+    if other.label != copy.label or other.subscription not in (None, copy.subscription):
+        return False
+    return not other.partial or other.place == copy.place

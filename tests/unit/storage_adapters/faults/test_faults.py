@@ -188,7 +188,7 @@ def drive(store: FaultyStore, schedule: Schedule) -> int:
             if list(store.remains(PLACE)) == [] and schedule.has_ended():
                 return rounds
         except (StoreError, Crash):
-            continue
+            continue  # the next round tries again
     raise AssertionError("it never ends")
 
 
