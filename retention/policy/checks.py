@@ -225,7 +225,7 @@ def _runs_in_a_circle(name: str, tables: Mapping[str, TableForm]) -> bool:
 
 
 def written_dates_exist(reading: Reading) -> Iterator[Problem]:
-    """A minimum that runs from each object's own date needs objects with dates, stored plain."""
+    """A minimum that runs from each object's own date needs objects with dates."""
     for name, dataset in reading.document.datasets.items():
         keep = dataset.keep_at_least
         if keep is None or keep.starts is not KeepFrom.WRITTEN:
