@@ -14,6 +14,9 @@ from tests.unit.retention.lifecycle.world import fact, flags, instant, passed, p
 EXPIRED = fact("service-expired", "2026-03-01", "training", id="expired")
 WEIGHTS = "ending: weights goes 2026-03-17 00:00"
 METRICS = "ending: metrics goes 2026-03-17 00:00"
+NOTEBOOKS = [fact("service-activated", "2026-01-01", f"notebook/s{n}") for n in (1, 2)]
+FIRST = fact("service-expired", "2026-03-01", "notebook/s1")
+SECOND = fact("service-expired", "2026-03-02", "notebook/s2")
 
 
 def after(*facts: Fact, at: str, datasets: tuple[str, ...]) -> History:
@@ -24,6 +27,10 @@ def after(*facts: Fact, at: str, datasets: tuple[str, ...]) -> History:
 GONE = after(EXPIRED, at="2026-03-17 00:10", datasets=("weights", "metrics"))
 
 COMEBACKS: dict[str, tuple[Fact, str]] = {
+    "a payment at the very moment of the end, told too late": (
+        fact("service-renewed", "2026-03-01", "training", id="late"),
+        "told too late",
+    ),
     "a payment that was told too late": (fact("service-renewed", "2026-03-10", "training", id="late"), "told too late"),
     "a payment after the deletion": (
         fact("service-renewed", "2026-04-01", "training", id="late"),
@@ -86,6 +93,35 @@ def test_what_was_ordered_and_ended_before_the_deletion_went_with_it() -> None:
     assert METRICS in told(facts, gone)
 
 
+def test_what_ends_after_a_deletion_is_not_left_to_it_whatever_is_told_of_that_one_later() -> None:
+    lines = told(
+        [
+            EXPIRED,
+            fact("agreement-made", "2026-03-10", "training", buffer="3 months"),
+            fact("service-expired", "2026-03-20", "inference"),
+        ],
+        GONE,
+    )
+    assert "ending: metrics goes 2026-04-05 00:00" in lines
+
+
+def test_a_new_subscription_keeps_what_it_writes_to_a_shared_place_from_a_deletion_that_passed() -> None:
+    only = fact("service-expired", "2026-03-01", "notebook/s1")
+    gone = after(only, at="2026-03-17 00:10", datasets=("notebooks",))
+    ordered = fact("service-activated", "2026-04-01", "notebook/s2")
+    assert told([only, ordered], gone) == [
+        "ending: notebooks/s1 goes 2026-03-17 00:00, not what is written from 2026-04-01 00:00",
+        "notebook/s2 lives",
+    ]
+
+
+def test_a_deletion_that_passed_in_a_folder_of_its_own_spares_nothing_there() -> None:
+    facts = [*NOTEBOOKS, FIRST]
+    gone = after(*facts, at="2026-03-17 00:10", datasets=("notebooks",))
+    ordered = fact("service-activated", "2026-04-01", "notebook/s3")
+    assert told([*facts, ordered], gone)[0] == "ending: notebooks/s1 goes 2026-03-17 00:00"
+
+
 def test_only_what_did_not_pass_comes_back() -> None:
     half = after(EXPIRED, at="2026-03-17 00:10", datasets=("weights",))
     paid = fact("service-renewed", "2026-03-18", "training", id="paid")
@@ -117,10 +153,6 @@ def test_what_passed_stays_exactly_as_it_was() -> None:
 
 
 # --------------------------------------------------------------------------------------------------- shared and apart
-
-NOTEBOOKS = [fact("service-activated", "2026-01-01", f"notebook/s{n}") for n in (1, 2)]
-FIRST = fact("service-expired", "2026-03-01", "notebook/s1")
-SECOND = fact("service-expired", "2026-03-02", "notebook/s2")
 
 
 def test_a_part_that_goes_while_others_stay_takes_its_own_folder_and_neither_rows_nor_keys() -> None:
@@ -164,6 +196,15 @@ def test_a_part_of_a_dataset_is_erased_and_its_key_stays() -> None:
 def test_a_part_with_keys_of_its_own_is_shredded_alone() -> None:
     part = fact("data-deleted", "2026-03-01", dataset="invoices", object="2025.pdf")
     assert derive([part], [policy()]).cases[0].strands[0].shreds_key
+
+
+def test_what_two_services_needed_waits_for_the_longer_statutory_minimum() -> None:
+    shared = policy(**{"services: [billing]": "services: [billing, inference]"})
+    facts = [fact("service-expired", "2026-03-01", "billing"), fact("arrears-started", "2026-03-06", "inference")]
+    assert [line for line in told(facts, versions=[shared]) if "invoices" in line] == [
+        "ending: invoices is left to inference",  # whose buffer ends first, and whose minimum ends later
+        "ending: invoices goes 2026-09-07 00:00",
+    ]
 
 
 # --------------------------------------------------------------------------------------------------- policy versions

@@ -216,9 +216,21 @@ STORIES: dict[str, tuple[list[Fact], list[str]]] = {
             "deletion: weights is left to training/s2",
         ],
     ),
-    "an end for which no rule covers the data leaves it alone": (
-        [fact("service-expired", "2026-03-01", "inference"), fact("service-activated", "2026-01-01", "training")],
-        ["ending: prompts goes 2026-03-17 00:00", "ending: metrics is left to training", "training lives"],
+    "the rest of an ending that was half taken back has its own buffer": (
+        [
+            ACTIVE_INFERENCE,
+            ACTIVE_TRAINING,
+            fact("arrears-started", "2026-03-01"),
+            fact("arrears-cleared", "2026-03-02", "training", id="paid"),
+            fact("service-released", "2026-03-03", "training"),
+        ],
+        [
+            "ending: metrics goes 2026-03-09 00:00",
+            "ending: prompts goes 2026-03-09 00:00",
+            "ending: weights comes back by paid",
+            "deletion: weights goes 2026-03-04 00:00",
+            "deletion: metrics is left to inference",
+        ],
     ),
     "where the place names the subscription, each part goes by its own, and what is shared stays": (
         [*NOTEBOOKS, fact("service-expired", "2026-03-01", "notebook/s1")],
