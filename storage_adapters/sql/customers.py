@@ -5,10 +5,9 @@ from __future__ import annotations
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, false, literal
-from sqlalchemy.dialects.postgresql import DOMAIN
-from sqlalchemy.types import BINARY, VARBINARY, BigInteger, Enum, Integer, LargeBinary, NullType, Numeric, String, Uuid
+from sqlalchemy.types import BigInteger, Integer, LargeBinary, Numeric, Uuid
 
-from storage_adapters.sql.dialect import Dialect
+from storage_adapters.sql.dialect import DeclaredText, Dialect
 from storage_adapters.sql.names import integer_of
 
 
@@ -18,20 +17,18 @@ def is_of(column: ColumnElement[object], customer: str, dialect: Dialect) -> Col
     Integers and UUIDs match a customer written in their one usual form: `7`, never `07`, `+7` or `7 `.
     """
     kind = column.type
-    match kind.data_type if isinstance(kind, DOMAIN) else kind:
-        case Enum():
-            return None
-        case String() | NullType():
+    match kind:
+        case DeclaredText():
             exactly = dialect.is_exactly(column, customer)
             # the plain comparison finds the row by its index, the exact one decides
-            return false() if exactly is None else and_(column == literal(customer, String), exactly)
+            return false() if exactly is None else and_(column == literal(customer, kind), exactly)
         case Integer() | Numeric(scale=0):
             number = integer_of(customer)
             is_possible = number is not None and abs(number) <= dialect.largest_integer
             return column == literal(number, BigInteger) if is_possible else false()
         case Uuid():
             return column == literal(UUID(customer), Uuid) if _is_uuid(customer) else false()
-        case LargeBinary() | BINARY() | VARBINARY():
+        case LargeBinary():
             return column == literal(customer.encode(), LargeBinary)
         case _:
             return None

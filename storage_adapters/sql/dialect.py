@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 from sqlalchemy import ColumnElement, Connection, Engine, FromClause
-from sqlalchemy.engine import URL, Inspector
+from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.elements import ColumnClause
-from sqlalchemy.types import TypeEngine
+from sqlalchemy.types import TypeEngine, UserDefinedType
 
 from storage_adapters.sql.names import Key, TableName
 
@@ -60,18 +60,58 @@ class Reference:
     cascades: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Oddities:
-    """Tables that are not what they seem, and triggers.
+class Declared(UserDefinedType[Any]):
+    """A type as the database itself spells it. Its values go in as text or as the driver takes them."""
 
-    parts: partitions, whose rows are seen through the table that they are part of.
-    spread: tables whose rows lie in several others, so that the address of a row is not unique.
-    with_history: tables that keep deleted rows in a history.
+    cache_ok = True
+
+    def __init__(self, spelling: str) -> None:
+        self.spelling = spelling
+
+    def get_col_spec(self, **_: object) -> str:
+        return self.spelling
+
+
+class DeclaredText(Declared):
+    """A type of text, as the database spells it."""
+
+    cache_ok = True  # SQLAlchemy asks each class for itself
+
+    @property
+    def python_type(self) -> type[str]:
+        return str
+
+
+@dataclass(frozen=True, slots=True)
+class FoundColumn:
+    """A column as the database tells it.
+
+    kind: how its values are bound and compared. declared: its type in the words of the database's DDL, collation
+    included where it matters. is_generated: only the database writes it. is_numbered: GENERATED ALWAYS AS IDENTITY,
+    which takes a value only when told to.
     """
 
-    parts: frozenset[TableName] = frozenset()
-    spread: frozenset[TableName] = frozenset()
-    with_history: frozenset[TableName] = frozenset()
+    name: str
+    kind: TypeEngine[Any]
+    declared: str
+    is_nullable: bool
+    is_generated: bool = False
+    is_numbered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FoundTable:
+    """A table as the database tells it.
+
+    keys: what names a row, the primary key first, then other unique ones. has_address: the database's own address of
+    a row is unique in it. keeps_history: deleted rows stay readable in a history.
+    """
+
+    name: TableName
+    columns: tuple[FoundColumn, ...]
+    keys: tuple[tuple[str, ...], ...]
+    has_address: bool
+    keeps_history: bool = False
 
 
 class Dialect(Protocol):
@@ -85,11 +125,6 @@ class Dialect(Protocol):
     @property
     def largest_integer(self) -> int:
         """The largest integer that a column can hold."""
-        ...
-
-    @property
-    def is_typed(self) -> bool:
-        """Whether a column's declared type bounds its values."""
         ...
 
     @property
@@ -114,17 +149,17 @@ class Dialect(Protocol):
         """What the error means."""
         ...
 
-    def schemas(self, connection: Connection, inspector: Inspector, named: frozenset[str]) -> list[str]:
+    def schemas(self, connection: Connection, named: frozenset[str]) -> list[str]:
         """The schemas in which tables matter, the default one first: those of `named` that are there, and those whose
         tables may point into these."""
         ...
 
-    def references(self, connection: Connection, inspector: Inspector, schemas: Sequence[str]) -> Iterable[Reference]:
-        """Every foreign key of, or into, tables of these schemas."""
+    def tables(self, connection: Connection, schemas: Sequence[str]) -> Iterable[FoundTable]:
+        """Every table in these schemas. Partitions are not tables: their rows are seen through the whole."""
         ...
 
-    def oddities(self, connection: Connection) -> Oddities:
-        """What else the schema knows."""
+    def references(self, connection: Connection, schemas: Sequence[str]) -> Iterable[Reference]:
+        """Every foreign key of, or into, tables of these schemas."""
         ...
 
     def defer(self, connection: Connection) -> None:

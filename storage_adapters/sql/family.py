@@ -111,8 +111,8 @@ class FamilyReader:
 
     def hidden_source(self, facts: TableFacts, place: Rows) -> Source | None:
         """The customer's hidden rows of the table; None where none were ever hidden."""
-        sql = self._schema.hidden.get(hidden_name(self._dialect, facts.name))
-        return None if sql is None else hidden_source(self._dialect, facts, sql, place.customer)
+        hidden = self._schema.hidden.get(hidden_name(self._dialect, facts.name))
+        return None if hidden is None else hidden_source(self._dialect, facts, hidden.sql, place.customer)
 
     # ------------------------------------------------------------------------------ what the policy lists
 
@@ -194,7 +194,7 @@ class FamilyReader:
             belongs = is_of(facts.sql.columns[entry.customer_column], customer, self._dialect)
         if belongs is None:
             raise self._refused(f"column {entry.customer_column} of {entry.name} is of a type that names no customer")
-        if not facts.key and facts.row_id is None:
+        if not facts.key and not facts.has_address:
             raise self._refused(f"table {entry.name} has no primary key, so its rows cannot be told apart: give it one")
         return _source(self._dialect, facts, facts.sql, belongs, tuple(owning), is_hidden=False)
 

@@ -7,7 +7,7 @@ from functools import partial
 from hashlib import sha256
 from threading import Lock
 
-from sqlalchemy import Column, Connection, Index, MetaData, Table, delete, false, insert, literal, select
+from sqlalchemy import Connection, Index, Table, delete, false, insert, literal, select
 from sqlalchemy.schema import CreateIndex, CreateSchema, CreateTableAs
 from sqlalchemy.sql.elements import quoted_name
 
@@ -16,7 +16,7 @@ from storage_adapters.sql.database import Database
 from storage_adapters.sql.dialect import CUSTOMER_COLUMN
 from storage_adapters.sql.family import Family, Source, hidden_source
 from storage_adapters.sql.names import Key, TableName
-from storage_adapters.sql.schema import Schema, TableFacts, hidden_name, read_schema
+from storage_adapters.sql.schema import Schema, TableFacts, hidden_name, read_schema, table_of
 
 _making = Lock()  # two threads that make the same table at once would fail, one of them for no reason
 
@@ -41,11 +41,8 @@ class HiddenTables:
             name = hidden_name(self._database.dialect, facts.name)
             schema = self._database.read(partial(self._read, name))
             there = schema.hidden.get(name)
-            if there is None:
-                there = self._make(facts, name)
-            else:
-                self._widen(facts, there)
-        self._ready[facts.name] = hidden_source(self._database.dialect, facts, there, self._customer)
+            hidden = self._make(facts, name) if there is None else self._widen(facts, there)
+        self._ready[facts.name] = hidden_source(self._database.dialect, facts, hidden, self._customer)
 
     def copy(self, connection: Connection, live: Source, keys: Sequence[Key]) -> None:
         """The rows are in the table of hidden rows as well, in place of any hidden earlier under the same keys."""
@@ -65,16 +62,9 @@ class HiddenTables:
 
     def _make(self, facts: TableFacts, name: TableName) -> Table:
         dialect = self._database.dialect
-        columns = [column.name for column in facts.sql.columns]
+        columns = [(column.name, column.type) for column in facts.sql.columns]
+        table = table_of(name, [(CUSTOMER_COLUMN, dialect.customer_type), *columns])
         empty = select(dialect.no_customer.label(CUSTOMER_COLUMN), *facts.sql.columns).where(false())
-        table = Table(
-            quoted_name(name.name, quote=True),
-            MetaData(),
-            Column(quoted_name(CUSTOMER_COLUMN, quote=True), dialect.customer_type),
-            *(Column(quoted_name(column, quote=True), facts.sql.columns[column].type) for column in columns),
-            schema=quoted_name(name.schema, quote=True),
-        )
-
         index = f"retention_tombstone_{sha256(name.name.encode()).hexdigest()[:16]}"
 
         def make(connection: Connection) -> None:
@@ -86,24 +76,24 @@ class HiddenTables:
         self._database.change(make)
         return table
 
-    def _widen(self, facts: TableFacts, there: Table) -> None:
-        """Columns that the original has got since are added. Raises Refused where one has changed."""
+    def _widen(self, facts: TableFacts, there: TableFacts) -> Table:
+        """The table of hidden rows, with columns that the original has got since. Raises Refused where one changed."""
+        missing = [column for column in facts.sql.columns if column.name not in there.declared]
+        changed = [name for name, kind in there.declared.items() if facts.declared.get(name, kind) != kind]
+        if changed:
+            raise Refused(
+                self._store,
+                f"column {changed[0]} of {facts.label} has changed its type since rows were hidden: bring them back or"
+                f" erase them, then drop the table {there.name.schema}.{there.name.name}",
+            )
 
         def widen(connection: Connection) -> None:
-            for column in facts.sql.columns:
-                kind = column.type.compile(connection.dialect)
-                if column.name not in there.columns:
-                    quote = connection.dialect.identifier_preparer
-                    statement = f"ALTER TABLE {quote.format_table(there)} ADD COLUMN {quote.quote(column.name)} {kind}"
-                    connection.exec_driver_sql(statement)
-                elif (
-                    self._database.dialect.is_typed
-                    and there.columns[column.name].type.compile(connection.dialect) != kind
-                ):
-                    raise Refused(
-                        self._store,
-                        f"column {column.name} of {facts.label} has changed its type since rows were hidden: bring them"
-                        f" back or erase them, then drop the table {there.schema}.{there.name}",
-                    )
+            for column in missing:
+                quote = connection.dialect.identifier_preparer
+                head = f"ALTER TABLE {quote.format_table(there.sql)} ADD COLUMN {quote.format_column(column)}"
+                connection.exec_driver_sql(f"{head} {facts.declared[column.name]}")
 
-        self._database.change(widen)
+        if missing:
+            self._database.change(widen)
+        columns = [*there.sql.columns, *missing]
+        return table_of(there.name, [(column.name, column.type) for column in columns])

@@ -11,7 +11,7 @@ from storage_adapters.contract import PAGE_SIZE
 from storage_adapters.sql.database import Database
 from storage_adapters.sql.dialect import Dialect, Reference
 from storage_adapters.sql.family import Family, Source
-from storage_adapters.sql.names import Key, TableName, key_from
+from storage_adapters.sql.names import Key, TableName, in_name, key_from
 
 WINDOW = 100_000
 """The most keys that are read at once and held in memory; a join per page would be made a hundred times as often."""
@@ -129,13 +129,14 @@ def _named(database: Database, family: Family, start: TableName) -> dict[tuple[T
     if not source.facts.key:
         raise ValueError(f"rows of {source.facts.label} cannot be named: the table has no key")
     named = [key for only in family.place.only if (key := key_from(only, types)) is not None]
-    wanted = frozenset(named)
+    wanted = {tuple(map(in_name, key)) for key in named}
     found: dict[tuple[TableName, bool], list[Key]] = {}
     for each in family.of(start):
         for page in pages_of(named):
             keys = database.read(partial(_present, database.dialect, each, each.belongs, page))
             # the database may take "N" for "n"
-            found.setdefault((start, each.is_hidden), []).extend(key for key in keys if key in wanted)
+            exact = [key for key in keys if tuple(map(in_name, key)) in wanted]
+            found.setdefault((start, each.is_hidden), []).extend(exact)
     return found
 
 

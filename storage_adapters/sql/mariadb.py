@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from itertools import groupby
+from typing import Any
 
 from sqlalchemy import (
     BINARY,
@@ -22,14 +23,23 @@ from sqlalchemy import (
     text,
     tuple_,
 )
-from sqlalchemy.engine import URL, Inspector
+from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.sql.elements import ColumnClause
-from sqlalchemy.types import TypeEngine
+from sqlalchemy.types import BigInteger, LargeBinary, Numeric, TypeEngine, Uuid
 
-from storage_adapters.sql.dialect import Limits, Oddities, Reference, Trouble, Verdict
+from storage_adapters.sql.dialect import (
+    Declared,
+    DeclaredText,
+    FoundColumn,
+    FoundTable,
+    Limits,
+    Reference,
+    Trouble,
+    Verdict,
+)
 from storage_adapters.sql.names import Key, TableName
 
 HIDDEN_PREFIX = "retention_tombstone__"
@@ -57,9 +67,21 @@ _REFERENCES = text("""
 _POINTING = text("""
     SELECT DISTINCT table_schema FROM information_schema.key_column_usage WHERE referenced_table_schema IN :schemas
 """).bindparams(bindparam("schemas", expanding=True))
-_VERSIONED = text(
-    "SELECT table_schema, table_name FROM information_schema.tables WHERE table_type = 'SYSTEM VERSIONED'"
-)
+_COLUMNS = text("""
+    SELECT col.table_schema, col.table_name, tab.table_type = 'SYSTEM VERSIONED', col.column_name, col.data_type,
+           col.column_type, col.numeric_scale, col.character_set_name, col.collation_name,
+           col.is_nullable = 'YES', col.is_generated = 'ALWAYS'
+    FROM information_schema.columns col
+    JOIN information_schema.tables tab ON tab.table_schema = col.table_schema AND tab.table_name = col.table_name
+    WHERE tab.table_type IN ('BASE TABLE', 'SYSTEM VERSIONED')
+      AND col.table_schema IN :schemas AND tab.table_schema IN :schemas
+    ORDER BY col.table_schema, col.table_name, col.ordinal_position
+""").bindparams(bindparam("schemas", expanding=True))
+_KEYS = text("""
+    SELECT table_schema, table_name, index_name, column_name, sub_part IS NULL
+    FROM information_schema.statistics WHERE non_unique = 0 AND table_schema IN :schemas
+    ORDER BY index_name <> 'PRIMARY', table_schema, table_name, index_name, seq_in_index
+""").bindparams(bindparam("schemas", expanding=True))
 _NOT_INNODB = text("""
     SELECT table_name FROM information_schema.tables
     WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE' AND engine <> 'InnoDB' ORDER BY 1
@@ -73,7 +95,6 @@ class MariaDB:
     """MariaDB 10.6 and later, through PyMySQL. MySQL itself is refused: its timeouts and RETURNING differ."""
 
     longest_name = 64
-    is_typed = True
     largest_integer = 2**64 - 1
     customer_type: TypeEngine[bytes] = BINARY(255)
     no_customer: ColumnElement[bytes] = literal_column(
@@ -122,15 +143,30 @@ class MariaDB:
             return Verdict(Trouble.CONSTRAINT, next(filter(None, found.groups())) if found else str(code))
         return Verdict(Trouble.FORBIDDEN, str(code))
 
-    def schemas(self, connection: Connection, inspector: Inspector, named: frozenset[str]) -> list[str]:
+    def schemas(self, connection: Connection, named: frozenset[str]) -> list[str]:
         # not all databases of the server: there may be thousands, of others, and just being dropped
-        default = inspector.default_schema_name or ""
-        known = {default, *named.intersection(inspector.get_schema_names())} - SYSTEM_SCHEMAS
+        default = str(connection.execute(text("SELECT DATABASE()")).scalar() or "")
+        there = connection.execute(text("SELECT schema_name FROM information_schema.schemata")).scalars()
+        known = {default, *named.intersection(there)} - SYSTEM_SCHEMAS
         pointing = connection.execute(_POINTING, {"schemas": sorted(known)}).scalars()
         return [default, *sorted((known | set(pointing)) - {default})]
 
-    def references(self, connection: Connection, inspector: Inspector, schemas: Sequence[str]) -> Iterable[Reference]:
-        # read here, because SQLAlchemy reads SHOW CREATE TABLE and passes over names that hold a backtick
+    def tables(self, connection: Connection, schemas: Sequence[str]) -> Iterable[FoundTable]:
+        # read here, because SQLAlchemy reads SHOW CREATE TABLE and passes over names that hold a backtick or colon
+        keys: dict[TableName, list[tuple[str, ...]]] = {}
+        parts = connection.execute(_KEYS, {"schemas": list(schemas)})
+        for (schema, table, _), rows in groupby(parts, key=lambda row: (row[0], row[1], row[2])):
+            columns = list(rows)
+            if all(is_whole for *_, is_whole in columns):
+                keys.setdefault(TableName(schema, table), []).append(tuple(each[3] for each in columns))
+        found = connection.execute(_COLUMNS, {"schemas": list(schemas)})
+        for (schema, table, is_versioned), rows in groupby(found, key=lambda row: (row[0], row[1], row[2])):
+            name = TableName(schema, table)
+            yield FoundTable(
+                name, tuple(_column(*row[3:]) for row in rows), tuple(keys.get(name, ())), False, bool(is_versioned)
+            )
+
+    def references(self, connection: Connection, schemas: Sequence[str]) -> Iterable[Reference]:
         columns = connection.execute(_REFERENCES, {"schemas": list(schemas)})
         for _, rows in groupby(columns, key=lambda row: (row[1], row[2], row[3])):
             parts = list(rows)
@@ -144,9 +180,6 @@ class MariaDB:
                 acts=first[8] in ("CASCADE", "SET NULL", "SET DEFAULT"),
                 cascades=first[8] == "CASCADE",
             )
-
-    def oddities(self, connection: Connection) -> Oddities:
-        return Oddities(with_history=frozenset(TableName(*row) for row in connection.execute(_VERSIONED)))
 
     def defer(self, connection: Connection) -> None:
         """Nothing: MariaDB checks row by row."""
@@ -179,3 +212,30 @@ class MariaDB:
         if loose:
             notes.append(f"Without transactions and foreign keys, because not InnoDB: {', '.join(loose)}.")
         return notes
+
+
+def _column(
+    name: str,
+    kind: str,
+    declared: str,
+    scale: int | None,
+    charset: str | None,
+    collation: str | None,
+    is_nullable: int,
+    is_generated: int,
+) -> FoundColumn:
+    if charset is not None:
+        declared = f"{declared} CHARACTER SET {charset} COLLATE {collation}"
+    return FoundColumn(name, _kind(kind, scale), declared, bool(is_nullable), bool(is_generated))
+
+
+def _kind(kind: str, scale: int | None) -> TypeEngine[Any]:
+    if kind.endswith("int"):
+        return BigInteger()
+    if kind == "decimal" and scale == 0:
+        return Numeric(scale=0)
+    if kind.endswith("text") or kind in ("char", "varchar"):
+        return DeclaredText(kind)
+    if kind.endswith(("blob", "binary")):
+        return LargeBinary()
+    return Uuid() if kind == "uuid" else Declared(kind)

@@ -6,8 +6,9 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal, InvalidOperation
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.types import TypeEngine
@@ -83,7 +84,7 @@ def integer_of(text: str) -> int | None:
     return int(text) if _INTEGER.fullmatch(text) and len(text) <= 40 else None
 
 
-def key_from(named: Mapping[str, KeyValue], types: Mapping[str, TypeEngine[object]]) -> Key | None:
+def key_from(named: Mapping[str, KeyValue], types: Mapping[str, TypeEngine[Any]]) -> Key | None:
     """The key whose columns have these types, from values as `in_name` writes them, in the order of `types`.
 
     None where a value can be no value of its column, so that there is no such row. Raises ValueError where the
@@ -95,39 +96,21 @@ def key_from(named: Mapping[str, KeyValue], types: Mapping[str, TypeEngine[objec
     return None if any(value is None for value in values) else tuple(values)
 
 
-def _from_name(value: KeyValue, kind: TypeEngine[object]) -> object | None:
+def _from_name(value: KeyValue, kind: TypeEngine[Any]) -> object | None:
     try:
-        python_type = kind.python_type
-    except NotImplementedError:  # a type that SQLAlchemy does not know: the driver knows best
-        return value
-    text = str(value)
-    if python_type in (int, bool):
-        return integer_of(text)
-    if python_type is str:
-        return text
-    if python_type is timedelta:
-        return _duration(text)
+        read = _READERS.get(kind.python_type, str)
+    except NotImplementedError:  # only the database knows how its values are written
+        read = str
     try:
-        return _READERS[python_type](text) if python_type in _READERS else value
-    except (ValueError, InvalidOperation):
+        return read(str(value))
+    except ValueError:
         return None
-
-
-def _duration(text: str) -> timedelta | None:
-    """The duration as Python writes it: `1 day, 2:03:04.5`."""
-    found = re.fullmatch(r"(?:(-?\d+) days?, )?(\d+):(\d\d):(\d\d(?:\.\d{1,6})?)", text)
-    if found is None:
-        return None
-    days, hours, minutes, seconds = found.groups()
-    return timedelta(int(days or 0), hours=int(hours), minutes=int(minutes), seconds=float(seconds))
 
 
 _READERS: dict[type, Callable[[str], object]] = {
+    int: integer_of,
     bytes: bytes.fromhex,
-    float: float,
-    Decimal: Decimal,
+    Decimal: integer_of,
     UUID: UUID,
-    datetime: datetime.fromisoformat,
-    date: date.fromisoformat,
-    time: time.fromisoformat,
 }
+"""For other types the database reads the text itself."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import Any
 
 import psycopg
 from sqlalchemy import (
@@ -21,12 +23,21 @@ from sqlalchemy import (
     text,
     tuple_,
 )
-from sqlalchemy.engine import URL, Inspector
+from sqlalchemy.engine import URL, Row
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.elements import ColumnClause
-from sqlalchemy.types import ARRAY, BigInteger, Integer, LargeBinary, NullType, Text, TypeEngine, UserDefinedType
+from sqlalchemy.types import ARRAY, BigInteger, LargeBinary, Numeric, Text, TypeEngine, Uuid
 
-from storage_adapters.sql.dialect import Limits, Oddities, Reference, Trouble, Verdict
+from storage_adapters.sql.dialect import (
+    Declared,
+    DeclaredText,
+    FoundColumn,
+    FoundTable,
+    Limits,
+    Reference,
+    Trouble,
+    Verdict,
+)
 from storage_adapters.sql.names import Key, TableName
 
 HIDDEN_SCHEMA = "retention_tombstone"
@@ -48,14 +59,37 @@ _REFERENCES = text("""
     JOIN pg_catalog.pg_namespace parent_space ON parent_space.oid = parent.relnamespace
     WHERE con.contype = 'f' AND NOT child.relispartition AND NOT parent.relispartition
 """)
-_PARTITIONS = text("""
-    SELECT space.nspname, part.relname FROM pg_catalog.pg_class part
-    JOIN pg_catalog.pg_namespace space ON space.oid = part.relnamespace WHERE part.relispartition
+_COLUMNS = text("""
+    SELECT space.nspname, rel.relname, rel.relkind = 'r' AND NOT rel.relhassubclass AS has_address, att.attname,
+           format_type(att.atttypid, att.atttypmod) AS declared,
+           format_type(COALESCE(NULLIF(kind.typbasetype, 0), kind.oid), NULL) AS spelling,
+           CASE WHEN kind.typbasetype = 0 THEN att.atttypmod ELSE kind.typtypmod END AS modifier,
+           att.attnotnull, att.attgenerated <> '' AS is_generated, att.attidentity = 'a' AS is_numbered
+    FROM pg_catalog.pg_attribute att
+    JOIN pg_catalog.pg_class rel ON rel.oid = att.attrelid
+    JOIN pg_catalog.pg_namespace space ON space.oid = rel.relnamespace
+    JOIN pg_catalog.pg_type kind ON kind.oid = att.atttypid
+    WHERE rel.relkind IN ('r', 'p') AND NOT rel.relispartition AND att.attnum > 0 AND NOT att.attisdropped
+      AND space.nspname = ANY(:schemas)
+    ORDER BY space.nspname, rel.relname, att.attnum
 """)
-_SPREAD = text("""
-    SELECT space.nspname, whole.relname FROM pg_catalog.pg_class whole
-    JOIN pg_catalog.pg_namespace space ON space.oid = whole.relnamespace
-    WHERE whole.relkind = 'p' OR (whole.relkind = 'r' AND whole.relhassubclass)
+_KEYS = text("""
+    SELECT space.nspname, rel.relname,
+           (SELECT array_agg(att.attname::text ORDER BY place.at)
+            FROM unnest(ind.indkey::int2[]) WITH ORDINALITY place(num, at)
+            JOIN pg_catalog.pg_attribute att ON att.attrelid = rel.oid AND att.attnum = place.num
+            WHERE place.at <= ind.indnkeyatts)
+    FROM pg_catalog.pg_index ind
+    JOIN pg_catalog.pg_class rel ON rel.oid = ind.indrelid
+    JOIN pg_catalog.pg_class own ON own.oid = ind.indexrelid
+    JOIN pg_catalog.pg_namespace space ON space.oid = rel.relnamespace
+    WHERE ind.indisunique AND ind.indisvalid AND ind.indpred IS NULL AND ind.indexprs IS NULL
+      AND space.nspname = ANY(:schemas)
+    ORDER BY ind.indisprimary DESC, own.relname
+""")
+_SCHEMAS = text("""
+    SELECT nspname FROM pg_catalog.pg_namespace
+    WHERE nspname !~ '^pg_' AND nspname NOT IN ('information_schema', :default) ORDER BY 1
 """)
 _TRIGGERS = text("""
     SELECT DISTINCT rel.relname::text FROM pg_catalog.pg_trigger trig
@@ -63,20 +97,20 @@ _TRIGGERS = text("""
 """)
 
 
-class Tid(UserDefinedType[str]):
-    """The physical address of a row version."""
-
-    cache_ok = True
-
-    def get_col_spec(self, **_: object) -> str:
-        return "tid"
+_KINDS: dict[str, TypeEngine[Any]] = {
+    "smallint": BigInteger(),
+    "integer": BigInteger(),
+    "bigint": BigInteger(),
+    "uuid": Uuid(),
+    "bytea": LargeBinary(),
+}
+_TEXTS = {"text": "text", "character varying": "text", "character": "bpchar", "citext": "citext", "name": "name"}
 
 
 class Postgres:
     """PostgreSQL 13 and later, through psycopg 3."""
 
     longest_name = 63
-    is_typed = True
     largest_integer = 2**63 - 1
     customer_type: TypeEngine[bytes] = LargeBinary()
     no_customer: ColumnElement[bytes] = cast(null(), LargeBinary)
@@ -112,12 +146,20 @@ class Postgres:
             return Verdict(Trouble.CONSTRAINT, name or state)
         return Verdict(Trouble.FORBIDDEN, state)
 
-    def schemas(self, connection: Connection, inspector: Inspector, named: frozenset[str]) -> list[str]:
-        default = inspector.default_schema_name or "public"
-        others = [name for name in inspector.get_schema_names() if name not in (default, "information_schema")]
-        return [default, *(name for name in others if not name.startswith("pg_"))]
+    def schemas(self, connection: Connection, named: frozenset[str]) -> list[str]:
+        default = str(connection.execute(text("SELECT current_schema()")).scalar() or "public")
+        return [default, *connection.execute(_SCHEMAS, {"default": default}).scalars()]
 
-    def references(self, connection: Connection, inspector: Inspector, schemas: Sequence[str]) -> Iterable[Reference]:
+    def tables(self, connection: Connection, schemas: Sequence[str]) -> Iterable[FoundTable]:
+        keys: dict[TableName, list[tuple[str, ...]]] = {}
+        for schema, table, columns in connection.execute(_KEYS, {"schemas": list(schemas)}):
+            keys.setdefault(TableName(schema, table), []).append(tuple(columns))
+        columns = connection.execute(_COLUMNS, {"schemas": list(schemas)})
+        for (schema, table, has_address), rows in groupby(columns, key=lambda row: (row[0], row[1], row[2])):
+            name = TableName(schema, table)
+            yield FoundTable(name, tuple(_column(row) for row in rows), tuple(keys.get(name, ())), has_address)
+
+    def references(self, connection: Connection, schemas: Sequence[str]) -> Iterable[Reference]:
         for name, child_schema, child, parent_schema, parent, action, columns, parents in connection.execute(
             _REFERENCES
         ):
@@ -131,23 +173,15 @@ class Postgres:
                 cascades=action == "c",
             )
 
-    def oddities(self, connection: Connection) -> Oddities:
-        return Oddities(
-            parts=frozenset(TableName(*row) for row in connection.execute(_PARTITIONS)),
-            spread=frozenset(TableName(*row) for row in connection.execute(_SPREAD)),
-        )
-
     def defer(self, connection: Connection) -> None:
         connection.execute(text("SET CONSTRAINTS ALL DEFERRED"))
 
     def row_id(self, table: FromClause) -> ColumnClause[object] | None:
-        return column("ctid", Tid(), _selectable=table)
+        return column("ctid", Declared("tid"), _selectable=table)
 
     def among(self, columns: Sequence[ColumnElement[object]], keys: Sequence[Key]) -> ColumnElement[bool]:
         # one array for each column: one parameter, and one plan for batches of every size
-        if any(isinstance(each.type, NullType) for each in columns):  # a type without a name cannot be cast to
-            return columns[0].in_([key[0] for key in keys]) if len(columns) == 1 else tuple_(*columns).in_(keys)
-        kinds = [ARRAY(BigInteger() if isinstance(each.type, Integer) else each.type) for each in columns]
+        kinds = [ARRAY(each.type) for each in columns]
         arrays = [cast(bindparam(None, [key[at] for key in keys], kind), kind) for at, kind in enumerate(kinds)]
         if len(columns) == 1:
             return columns[0] == any_(arrays[0])
@@ -173,3 +207,22 @@ class Postgres:
         if triggers:
             notes.append(f"Triggers may copy or change rows as they go and come back, on: {', '.join(triggers)}.")
         return notes
+
+
+def _column(row: Row[Any]) -> FoundColumn:
+    return FoundColumn(
+        row.attname,
+        _kind(row.spelling, row.modifier),
+        row.declared,
+        not row.attnotnull,
+        row.is_generated,
+        row.is_numbered,
+    )
+
+
+def _kind(spelling: str, modifier: int) -> TypeEngine[Any]:
+    if spelling in _TEXTS:
+        return DeclaredText(_TEXTS[spelling])  # without its length, to which a cast would cut
+    if spelling == "numeric" and modifier >= 0 and (modifier - 4) & 0x7FF == 0:
+        return Numeric(scale=0)
+    return _KINDS.get(spelling) or Declared(spelling)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Any
 
-from sqlalchemy import Column, Connection, MetaData, Table, inspect
-from sqlalchemy.engine import Inspector
-from sqlalchemy.sql.elements import ColumnClause, quoted_name
+from sqlalchemy import Column, Connection, MetaData, Table
+from sqlalchemy.sql.elements import quoted_name
+from sqlalchemy.types import TypeEngine
 
-from storage_adapters.sql.dialect import CUSTOMER_COLUMN, Dialect, Oddities, Reference
+from storage_adapters.sql.dialect import CUSTOMER_COLUMN, Dialect, FoundTable, Reference
 from storage_adapters.sql.names import TableName, readings
 
 
@@ -19,7 +20,8 @@ class TableFacts:
     """One table. `sql` speaks of it in SQL, every name quoted.
 
     key: the columns that name a row: the primary key, else a unique key that is never NULL, else nothing.
-    row_id: the database's own address of a row, only where there is no key.
+    has_address: whether, without a key, the database's own address of a row names it.
+    declared: by column, its type as the database spells it.
     nullable: the columns that may be NULL. generated: those that only the database writes.
     numbered: those GENERATED ALWAYS AS IDENTITY, which take a value only when told to.
     keeps_history: whether deleted rows stay readable in the table's history.
@@ -29,7 +31,8 @@ class TableFacts:
     label: str
     sql: Table
     key: tuple[str, ...]
-    row_id: ColumnClause[object] | None
+    has_address: bool
+    declared: Mapping[str, str]
     nullable: frozenset[str]
     generated: frozenset[str]
     numbered: frozenset[str]
@@ -47,7 +50,7 @@ class Schema:
 
     default: str
     tables: Mapping[TableName, TableFacts]
-    hidden: Mapping[TableName, Table]
+    hidden: Mapping[TableName, TableFacts]
     references: tuple[Reference, ...]
 
     def find(self, name: str) -> list[TableFacts]:
@@ -65,19 +68,12 @@ def read_schema(connection: Connection, dialect: Dialect, tables: Iterable[str])
     It takes milliseconds and is read anew for each call of the store: a table that was made a minute ago may hang
     below a customer's rows.
     """
-    inspector = inspect(connection)
     named = {reading.schema for table in tables for reading in readings(table, "")}
-    schemas = dialect.schemas(connection, inspector, frozenset(named))
-    oddities = dialect.oddities(connection)
-    found = {
-        facts.name: facts
-        for schema in schemas
-        for facts in _tables(dialect, inspector, schema, schemas[0], oddities)
-        if facts.name not in oddities.parts
-    }
-    hidden = {name: facts.sql for name, facts in found.items() if CUSTOMER_COLUMN in facts.sql.columns}
+    schemas = dialect.schemas(connection, frozenset(named))
+    found = {table.name: _facts(table, schemas[0]) for table in dialect.tables(connection, schemas)}
+    hidden = {name: facts for name, facts in found.items() if CUSTOMER_COLUMN in facts.declared}
     shown = {name: facts for name, facts in found.items() if name not in hidden}
-    return Schema(schemas[0], shown, hidden, tuple(dialect.references(connection, inspector, schemas)))
+    return Schema(schemas[0], shown, hidden, tuple(dialect.references(connection, schemas)))
 
 
 def hidden_name(dialect: Dialect, table: TableName) -> TableName:
@@ -91,32 +87,27 @@ def hidden_name(dialect: Dialect, table: TableName) -> TableName:
     return TableName(wanted.schema, start + end)
 
 
-def _tables(
-    dialect: Dialect, inspector: Inspector, schema: str, default: str, oddities: Oddities
-) -> Iterator[TableFacts]:
-    primary_keys = inspector.get_multi_pk_constraint(schema=schema)
-    unique_keys = inspector.get_multi_unique_constraints(schema=schema)
-    for found, columns in inspector.get_multi_columns(schema=schema).items():
-        name = TableName(schema, found[1])
-        sql = Table(
-            quoted_name(name.name, quote=True),
-            MetaData(),
-            *(Column(quoted_name(each["name"], quote=True), each["type"]) for each in columns),
-            schema=quoted_name(name.schema, quote=True),
-        )
-        nullable = frozenset(each["name"] for each in columns if each["nullable"])
-        uniques = [tuple(unique["column_names"]) for unique in unique_keys.get(found) or []]
-        primary_key = primary_keys.get(found)
-        primary = tuple(primary_key["constrained_columns"]) if primary_key else ()
-        key = primary or min((unique for unique in uniques if nullable.isdisjoint(unique)), default=())
-        yield TableFacts(
-            name=name,
-            label=name.label(default),
-            sql=sql,
-            key=key,
-            row_id=None if key or name in oddities.spread else dialect.row_id(sql),
-            nullable=nullable,
-            generated=frozenset(each["name"] for each in columns if "computed" in each),
-            numbered=frozenset(each["name"] for each in columns if each.get("identity", {}).get("always")),
-            keeps_history=name in oddities.with_history,
-        )
+def table_of(name: TableName, columns: Iterable[tuple[str, TypeEngine[Any]]]) -> Table:
+    """The table in SQLAlchemy's words, every name quoted."""
+    return Table(
+        quoted_name(name.name, quote=True),
+        MetaData(),
+        *(Column(quoted_name(column, quote=True), kind) for column, kind in columns),
+        schema=quoted_name(name.schema, quote=True),
+    )
+
+
+def _facts(found: FoundTable, default: str) -> TableFacts:
+    nullable = frozenset(each.name for each in found.columns if each.is_nullable)
+    return TableFacts(
+        name=found.name,
+        label=found.name.label(default),
+        sql=table_of(found.name, ((each.name, each.kind) for each in found.columns)),
+        key=next((key for key in found.keys if nullable.isdisjoint(key)), ()),
+        has_address=found.has_address,
+        declared={each.name: each.declared for each in found.columns},
+        nullable=nullable,
+        generated=frozenset(each.name for each in found.columns if each.is_generated),
+        numbered=frozenset(each.name for each in found.columns if each.is_numbered),
+        keeps_history=found.keeps_history,
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
@@ -17,19 +18,30 @@ from sqlalchemy import (
     column,
     create_engine,
     event,
+    inspect,
     literal,
     null,
     text,
     tuple_,
 )
-from sqlalchemy.engine import URL, Inspector
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.engine import URL
+from sqlalchemy.engine.interfaces import DBAPIConnection, ReflectedColumn
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 from sqlalchemy.sql.elements import ColumnClause
-from sqlalchemy.types import TypeEngine
+from sqlalchemy.types import NullType, Numeric, String, TypeEngine
 
-from storage_adapters.sql.dialect import READS_ONLY, Limits, Oddities, Reference, Trouble, Verdict
+from storage_adapters.sql.dialect import (
+    READS_ONLY,
+    Declared,
+    DeclaredText,
+    FoundColumn,
+    FoundTable,
+    Limits,
+    Reference,
+    Trouble,
+    Verdict,
+)
 from storage_adapters.sql.names import Key, TableName
 
 HIDDEN_PREFIX = "retention_tombstone__"
@@ -38,11 +50,13 @@ _REFUSED = ("SQLITE_READONLY", "SQLITE_PERM", "SQLITE_AUTH", "SQLITE_CORRUPT", "
 _UNAVAILABLE = ("SQLITE_IOERR", "SQLITE_FULL", "SQLITE_NOMEM", "SQLITE_PROTOCOL")
 
 
+_WITHOUT_ROW_ID = text("SELECT name FROM pragma_table_list WHERE schema = 'main' AND wr = 1")
+
+
 class SQLite:
     """SQLite 3.35 and later, a database in a file."""
 
     longest_name = 200
-    is_typed = False
     largest_integer = 2**63 - 1
     customer_type: TypeEngine[bytes] = LargeBinary()
     no_customer: ColumnElement[bytes] = cast(null(), LargeBinary)
@@ -89,10 +103,27 @@ class SQLite:
             return Verdict(Trouble.MISSING, word)
         return Verdict(Trouble.LOST if word.startswith(_UNAVAILABLE) else Trouble.FORBIDDEN, word)
 
-    def schemas(self, connection: Connection, inspector: Inspector, named: frozenset[str]) -> list[str]:
+    def schemas(self, connection: Connection, named: frozenset[str]) -> list[str]:
         return ["main"]
 
-    def references(self, connection: Connection, inspector: Inspector, schemas: Sequence[str]) -> Iterable[Reference]:
+    def tables(self, connection: Connection, schemas: Sequence[str]) -> Iterable[FoundTable]:
+        inspector = inspect(connection)
+        primary_keys = inspector.get_multi_pk_constraint(schema="main")
+        unique_keys = inspector.get_multi_unique_constraints(schema="main")
+        without_row_id = set(connection.execute(_WITHOUT_ROW_ID).scalars())
+        for found, columns in inspector.get_multi_columns(schema="main").items():
+            primary = primary_keys.get(found)
+            keys = [tuple(primary["constrained_columns"])] if primary and primary["constrained_columns"] else []
+            keys += sorted(tuple(unique["column_names"]) for unique in unique_keys.get(found) or ())
+            yield FoundTable(
+                TableName("main", found[1]),
+                tuple(_column(column) for column in columns),
+                tuple(keys),
+                found[1] not in without_row_id,
+            )
+
+    def references(self, connection: Connection, schemas: Sequence[str]) -> Iterable[Reference]:
+        inspector = inspect(connection)
         # names here are compared without case: a foreign key may spell them differently than the table does
         columns = inspector.get_multi_columns(schema="main")
         tables = {str(name).casefold(): str(name) for _, name in columns}
@@ -112,9 +143,6 @@ class SQLite:
                     acts=action in ("CASCADE", "SET NULL", "SET DEFAULT"),
                     cascades=action == "CASCADE",
                 )
-
-    def oddities(self, connection: Connection) -> Oddities:
-        return Oddities()
 
     def defer(self, connection: Connection) -> None:
         connection.execute(text("PRAGMA defer_foreign_keys = ON"))
@@ -149,3 +177,23 @@ class SQLite:
         if named:
             notes.append(f"Triggers may copy or change rows as they go and come back, on: {', '.join(named)}.")
         return notes
+
+
+def _column(found: ReflectedColumn) -> FoundColumn:
+    # it lets a key be NULL unless told not to, and nobody means that
+    is_nullable = found["nullable"] and not found.get("primary_key")
+    # a type declared here bounds no value, so there is none to compare
+    return FoundColumn(found["name"], _kind(found["type"]), "", is_nullable, "computed" in found)
+
+
+def _kind(kind: TypeEngine[Any]) -> TypeEngine[Any]:
+    """How values are taken: never as SQLAlchemy would read them, because any text may be in a column of dates."""
+    match kind:
+        case Integer() | Numeric(scale=0):
+            return Integer()
+        case String() | NullType():
+            return DeclaredText("")
+        case LargeBinary():
+            return LargeBinary()
+        case _:
+            return Declared("")
