@@ -162,11 +162,6 @@ class _Draft:
                 if place not in self.unread:
                     self.note(place, message)
             raise self._refusal() from None  # the cause holds the values, secrets among them
-        mirror = file.evidence.mirror
-        if mirror is not None and mirror not in file.stores:
-            self.note(
-                ("evidence", "mirror"), f"there is no store {quoted(mirror)}; {did_you_mean(mirror, file.stores)}"
-            )
         for name, store in file.stores.items():
             if isinstance(store, S3Store) and (store.access_key is None) != (store.secret_key is None):
                 self.note(("stores", name), "an access key and a secret key go together; give both, or neither")

@@ -96,11 +96,10 @@ class CatalogSettings(Section):
 
 
 class EvidenceSettings(Section):
-    """The ledger: its directory, the name it has in its checkpoints, and a store to which it is mirrored."""
+    """The ledger: its directory, and the name it has in its checkpoints."""
 
     directory: Path = Path("var/ledger")
     origin: Annotated[str, AfterValidator(_origin)] = "retention.local/ledger"
-    mirror: str | None = None
 
 
 class KeySettings(Section):

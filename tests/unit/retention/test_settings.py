@@ -20,7 +20,7 @@ url = "postgresql+psycopg://retention@db/retention"
 [evidence]
 directory = "var/ledger"
 origin = "retention.example.com/ledger"
-mirror = "backups"
+# the name of the log in its checkpoints
 
 [keys]
 provider = "file"
@@ -77,7 +77,7 @@ def problems(folder: Path, text: str, environ: dict[str, str] | None = None) -> 
 def test_every_section_of_the_file_is_read(somewhere: Path) -> None:
     settings = load_settings(written(somewhere, SAMPLE), {})
     assert settings.catalog.url.get_secret_value() == "postgresql+psycopg://retention@db/retention"
-    assert (settings.evidence.origin, settings.evidence.mirror) == ("retention.example.com/ledger", "backups")
+    assert settings.evidence.origin == "retention.example.com/ledger"
     assert (settings.keys.path, settings.keys.roll) == (Path("var/keys"), timedelta(hours=12))
     assert (settings.daemon.lease, settings.daemon.listen) == (timedelta(seconds=30), Listen("::1", 9464))
     objects, database = settings.stores["objects"], settings.stores["app-database"]
@@ -222,12 +222,6 @@ def test_no_mistake_brings_a_secret_into_a_message(somewhere: Path, environ: dic
         ),
         pytest.param(
             'provider = "file"', 'provider = "vault"', ['10:1: "vault" is not known here; write file'], id="a provider"
-        ),
-        pytest.param(
-            'mirror = "backups"',
-            'mirror = "backup"',
-            ['7:1: there is no store "backup"; did you mean `backups`?'],
-            id="a mirror that does not exist",
         ),
         pytest.param(
             'kind = "redis"',
