@@ -34,10 +34,11 @@ class Scope:
 class Draft:
     """One starting fact under one rule, on its way to a case.
 
-    ended: the subscriptions it ended. dating: the customer's facts that move dates. passed: ids of its strands that
-    have passed their point of no return.
+    id: of the case. ended: the subscriptions it ended. dating: the customer's facts that move dates. passed: ids of its
+    strands that have passed their point of no return.
     """
 
+    id: str
     fact: Fact
     rule: Rule
     policy: Policy
@@ -45,11 +46,6 @@ class Draft:
     withdrawn_by: Fact | None
     dating: tuple[Fact, ...]
     passed: tuple[str, ...]
-
-    @property
-    def id(self) -> str:
-        """The id of the case."""
-        return case_id(self.rule.name, self.fact.key)
 
     @property
     def is_instruction(self) -> bool:
@@ -182,8 +178,9 @@ def drafts_of(
     }
     withdrawn_by = timeline.withdrawn.get(fact.key)
     return tuple(
-        Draft(fact, rule, policy, ended, withdrawn_by, dating, passed.get(case_id(rule.name, fact.key), ()))
+        Draft(name, fact, rule, policy, ended, withdrawn_by, dating, passed.get(name, ()))
         for rule in policy.rules_for(fact.type)
+        for name in (case_id(rule.name, fact.key),)
     )
 
 
@@ -194,10 +191,12 @@ def _tells_subscriptions(dataset: Dataset) -> bool:
 def _shreds_key(dataset: Dataset, part: Part, *, others_remain: bool) -> bool:
     """Whether everything under the keys goes, and goes at once.
 
-    A key for the whole dataset has to stay while anything under it is still needed, or has its own date of deletion.
+    A key has to stay while anything under it is still needed, or has its own date of deletion; a key for the whole
+    dataset also where only a part of it goes.
     """
-    if dataset.encrypted is not Encryption.CUSTOMER:
-        return dataset.encrypted is Encryption.OBJECT
     minimum = dataset.keep_at_least
-    by_date = minimum is not None and minimum.starts is KeepFrom.WRITTEN
-    return part.is_whole_dataset and not others_remain and not by_date
+    if others_remain or (minimum is not None and minimum.starts is KeepFrom.WRITTEN):
+        return False
+    return dataset.encrypted is Encryption.OBJECT or (
+        dataset.encrypted is Encryption.CUSTOMER and part.is_whole_dataset
+    )

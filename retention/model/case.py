@@ -60,11 +60,11 @@ class Strand:
     """The deletion of one dataset (or of one subscription's part of it) within a case.
 
     It is the unit that is held, kept and shredded, because keys and statutory minimums go by dataset. All instants are
-    aware UTC: `due` when the buffer is over; `no_return` when the undo window is over too and nothing stops it any
-    more; `complete_by` when it has to be gone; `keep` the statutory minimum where it runs from the starting fact;
-    `keep_written` where it runs from each object's own date, with `keep_basis`. shreds_key: destroying keys
-    is part of it, because everything sealed under them goes (a whole dataset whose last need ended, or objects that
-    have keys of their own). not_from: the customer came back then; what was written since is not this strand's.
+    aware UTC. `due`: the buffer is over. `keep`: the statutory minimum is over, where it runs from the starting fact;
+    `keep_written`: its length where it runs from each object's own date; `keep_basis`: its law. `no_return`: the undo
+    window is over, which begins when buffer and minimum both are. `complete_by`: it has to be gone; counted from there
+    too, or from the release of the last hold. shreds_key: destroying keys is part of it, because everything sealed under
+    them goes at once. not_from: the customer came back then; what was written since is not this strand's.
     """
 
     case: str
