@@ -69,9 +69,9 @@ class Copy:
 class CopyStatus:
     """What is known of a copy of a case. Counts are items, sizes bytes; `until` is aware UTC.
 
-    seen_count: the most items ever seen there before anything was removed. sealed_count: of the
-    `sealable_count` items with content that were looked into, how many were sealed under the customer's keys. empty_looks: in how many runs nothing was
-    found where something had been seen. entry: the ledger entry that tells the end state.
+    seen_count: the most items ever seen there before anything was removed. sealed_count: of the `sealable_count` items
+    with content that were looked into, how many were sealed under the customer's keys. empty_looks: in how many runs
+    nothing was found where something had been seen. entry: the ledger entry that tells the end state.
     """
 
     copy: Copy

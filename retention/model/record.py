@@ -14,7 +14,8 @@ class ShreddedKey:
     """A destroyed key; instants are aware UTC.
 
     epochs: the epochs that wrapped it and still existed when it was destroyed, in their order. unrecoverable_at: when the
-    last of them was destroyed, None until then. `entry` and `gone_entry` are the ledger entries that tell of the one and the other.
+    last of them was destroyed, None until then. `entry` and `gone_entry` are the ledger entries that tell of the one and
+    of the other.
     """
 
     key_id: str
