@@ -33,6 +33,7 @@ key_app = typer.Typer(help="Customer keys, and the epoch keys that they are wrap
 for command in (policies.check, deletions.plan, policies.diff, policies.approve, deletions.run, facts.record):
     app.command()(command)
 app.command()(standing.status)
+app.command()(standing.explain)
 app.add_typer(hold_app, name="hold")
 hold_app.command()(holds.place)
 hold_app.command()(holds.release)

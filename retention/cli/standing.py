@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
 
 import typer
@@ -102,3 +102,23 @@ def _copy(line: CopyLine, zone: ZoneInfo) -> tuple[str, ...]:
     end = str(line.end_state or "open")
     counts = (str(line.seen_count), str(line.gone_count))
     return (line.dataset, where, end, at(line.until, zone), *counts, line.reason or "")
+
+
+def explain(
+    customer: Annotated[str, typer.Argument(show_default=False)],
+    dataset: Annotated[str | None, typer.Argument(metavar="[DATASET]", help="Only this dataset.")] = None,
+    lang: Annotated[str, typer.Option(metavar="zh|en", help="The language.")] = "en",
+    config: Config = None,
+    *,
+    json: Json = False,
+) -> None:
+    """Explain why a date is what it is: fact, rule, clause, counting, what stops it, what would happen next."""
+    from retention.workflows.explain import explain as explain_to
+
+    with opened(config) as deployment:
+        explained = explain_to(deployment, customer, dataset, lang)
+    if json:
+        say_json(as_json(explained))
+        return
+    for line in explained.text:
+        say(line)

@@ -21,6 +21,7 @@ from retention.model.fact import Fact, FactKey, FactType, Part
 from retention.model.policy import Policy
 from retention.model.record import CaseRecord
 from retention.policy.diff import Change, compare
+from retention.workflows.case_history import history_of
 from retention.workflows.check_policy import check_policy
 from retention.workflows.deployment import Deployment
 
@@ -94,29 +95,13 @@ def diff_policies(
             existing = case_rows.cases(session, customer=name)
         kept_count += sum(not _is_over(record) for record in existing)
         if any(change.moves_dates for change in changes):
-            customer = _Customer(name, facts, _history(existing), adopted, now)
+            customer = _Customer(name, facts, history_of(existing), adopted, now)
             moved += customer.moved(old, new)
     return PolicyDiff(changes, tuple(moved), kept_count, len(names), now)
 
 
 def _is_over(record: CaseRecord) -> bool:
     return all(strand.state not in OPEN for strand in record.strands)
-
-
-def _history(existing: Sequence[CaseRecord]) -> History:
-    """The versions that are frozen, and what is past its point of no return: the question leaves those cases alone."""
-    passed = {s.strand.id: s for record in existing for s in record.strands if s.passed_at is not None}
-    facts: dict[FactKey, datetime] = {}
-    for record in existing:
-        instants = [strand.passed_at for strand in record.strands if strand.passed_at is not None]
-        if instants:
-            facts[record.case.starting_fact] = min(instants)
-    return History(
-        frozen={record.case.starting_fact: record.case.policy_hash for record in existing},
-        passed={name: s.passed_at for name, s in passed.items() if s.passed_at is not None},
-        passed_facts=facts,
-        strands={name: s.strand for name, s in passed.items()},
-    )
 
 
 @dataclass(frozen=True, slots=True)

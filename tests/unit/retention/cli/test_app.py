@@ -19,6 +19,7 @@ COMMANDS = (
     "run",
     "record",
     "status",
+    "explain",
     "hold",
     "key",
     "seal",

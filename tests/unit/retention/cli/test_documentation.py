@@ -72,14 +72,14 @@ def test_the_page_has_exactly_the_commands_of_the_program() -> None:
 @pytest.mark.parametrize(("name", "options"), [pytest.param(*each, id=each[0]) for each in commands()])
 def test_the_page_has_exactly_the_options_of_a_command(name: str, options: set[str]) -> None:
     tables = [line for line in sections()[name].splitlines() if line.startswith("| `--")]
-    written = {word for line in tables for word in re.findall(r"--[a-z-]+", line.split("|")[1])}
+    written = {word for line in tables for word in re.findall(r"--[a-z-]+", line.partition(" |")[0])}
     assert written | EVERYWHERE == options
 
 
 def keys_of(document: object, above: str = "") -> Iterator[str]:
-    """The path of every key, such as `cases[].copies[].store`; a place is the store's own business."""
+    """The path of every key, such as `cases[].copies[].store`; a place and the values of a sentence go no deeper."""
     match document:
-        case dict() if not above.endswith(".place"):
+        case dict() if not above.endswith((".place", ".values")):
             for key, value in document.items():
                 yield from keys_of(value, f"{above}.{key}" if above else key)
         case list():
@@ -129,6 +129,7 @@ def test_every_json_key_is_written_down(service: Service, fact: Facts) -> None:
     service.record(fact("service-activated", "c-4", 9, service="training"))
     told["diff"] = service.done("diff", "policies.yaml", "new.yaml", "--json").json
     case = service.done("status", "--json").json["cases"][0]["case"]
+    told["explain"] = service.done("explain", "c-1", "--json").json
     told["certify"] = service.done("certify", case, "--out", "c.json", "--json").json
     everything = {word for page in sections().values() for key in written_keys(page) for word in key.split(".")}
     for name, document in told.items():
