@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Any
@@ -45,6 +46,15 @@ HIDDEN_SCHEMA = "retention_tombstone"
 _BUSY = frozenset({"40001", "40P01", "55P03", "57014"})
 _MISSING = frozenset({"3D000", "3F000", "42P01"})
 _LOST_CLASSES = ("08", "57P", "53", "58")  # connection, operator intervention, resources, system
+# libpq gives no code for a connection that the server turned down; in other languages it counts as not reached
+_TURNED_DOWN = (
+    (re.compile(r'database ".*" does not exist'), Verdict(Trouble.MISSING, "3D000")),
+    (
+        re.compile(r'authentication failed|no pg_hba\.conf entry|role ".*" does not exist'),
+        Verdict(Trouble.FORBIDDEN, "28000"),
+    ),
+    (re.compile(r"permission denied for database"), Verdict(Trouble.FORBIDDEN, "42501")),
+)
 
 _REFERENCES = text("""
     SELECT con.conname, child_space.nspname, child.relname, parent_space.nspname, parent.relname, con.confdeltype,
@@ -134,9 +144,13 @@ class Postgres:
     def verdict(self, error: DBAPIError) -> Verdict:
         foreign = error.orig
         state = foreign.sqlstate if isinstance(foreign, psycopg.Error) else None
-        if error.connection_invalidated or state is None or state.startswith(_LOST_CLASSES):
-            is_data = isinstance(foreign, (psycopg.DataError, psycopg.ProgrammingError, psycopg.NotSupportedError))
-            return Verdict(Trouble.FORBIDDEN if state is None and is_data else Trouble.LOST, state or "no answer")
+        if state is None and not isinstance(foreign, (psycopg.OperationalError, psycopg.InterfaceError)):
+            return Verdict(Trouble.FORBIDDEN, type(foreign).__name__)
+        if state is None:
+            turned_down = (verdict for said, verdict in _TURNED_DOWN if said.search(str(foreign)))
+            return next(turned_down, Verdict(Trouble.LOST, "no answer"))
+        if error.connection_invalidated or state.startswith(_LOST_CLASSES):
+            return Verdict(Trouble.LOST, state)
         if state in _BUSY:
             return Verdict(Trouble.BUSY, state)
         if state in _MISSING:
