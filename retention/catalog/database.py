@@ -12,7 +12,7 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Engine, create_engine, event, make_url, text
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -21,6 +21,7 @@ from sqlmodel import Session
 from retention.errors import InputError, RetentionError
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
+_LOCK_NAME = "CONCAT('retention-schema-', MD5(DATABASE()))"
 
 
 class CatalogUnavailable(RetentionError):
@@ -111,10 +112,24 @@ def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) ->
 def _upgrade(engine: Engine) -> None:
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-    with engine.begin() as connection:
-        if engine.dialect.name == "sqlite":
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-        elif engine.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(7236112)"))
+    with engine.begin() as connection, _alone(connection):
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+@contextmanager
+def _alone(connection: Connection) -> Iterator[None]:
+    """Nobody else changes the schema meanwhile; another process that starts at the same moment waits."""
+    match connection.dialect.name:
+        case "sqlite":
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            yield
+        case "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(7236112)"))
+            yield
+        case _:  # a schema change ends the transaction here, so the lock is the connection's
+            connection.execute(text(f"SELECT GET_LOCK({_LOCK_NAME}, 600)"))
+            try:
+                yield
+            finally:
+                connection.execute(text(f"SELECT RELEASE_LOCK({_LOCK_NAME})"))

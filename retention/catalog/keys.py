@@ -10,12 +10,16 @@ from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
+from retention.catalog import leases
 from retention.catalog.cases import refuse_writing
 from retention.catalog.database import Catalog
 from retention.catalog.facts import share_customer
 from retention.catalog.tables import EpochRow, KeyRow
 from retention.keys.store import PAGE_SIZE, Rewrap
 from retention.model.key import Epoch, EpochState, KeyScope, KeyState, WrappedKey
+
+_EPOCHS = "epochs"
+"""The lock of the epochs' states: a row of its own, because there may be no epoch yet and an update moves index entries."""
 
 _WHOLE = "-"  # stands for "no item" in the unique key, where SQL's NULL would not
 
@@ -50,7 +54,7 @@ class CatalogKeyStore:
 
     def prepare_epoch(self, epoch: Epoch) -> Epoch:
         with self._catalog.transaction() as session:
-            _lock_epochs(session)
+            leases.hold_still(session, _EPOCHS)
             prepared = _in_state(session, EpochState.PREPARED)
             if prepared is None:
                 prepared = EpochRow(name=epoch.name, state=EpochState.PREPARED, created_at=epoch.created_at)
@@ -60,7 +64,7 @@ class CatalogKeyStore:
 
     def make_current(self, name: str) -> None:
         with self._catalog.transaction() as session:
-            _lock_epochs(session)
+            leases.hold_still(session, _EPOCHS)
             row = _named(session, name)
             if row is None or row.state != EpochState.PREPARED:
                 return
@@ -83,14 +87,15 @@ class CatalogKeyStore:
 
     def rewrap(self, page: Sequence[Rewrap]) -> int:
         with self._catalog.transaction() as session:
-            current = _in_state(session, EpochState.CURRENT, share=True)
+            leases.hold_still(session, _EPOCHS, share=True)
+            current = _in_state(session, EpochState.CURRENT)
             if current is None or any(swap.new_epoch != current.name for swap in page):
                 return 0
             return sum(_swap(session, swap) for swap in page)
 
     def begin_destruction(self, name: str) -> bool:
         with self._catalog.transaction() as session:
-            _lock_epochs(session)
+            leases.hold_still(session, _EPOCHS)
             row = _named(session, name)
             allowed = (EpochState.PREPARED, EpochState.RETIRED, EpochState.DESTROYING)
             if row is None or row.state not in allowed or _is_used(session, name):
@@ -101,7 +106,7 @@ class CatalogKeyStore:
 
     def schedule_destruction(self, name: str, effective_at: datetime) -> None:
         with self._catalog.transaction() as session:
-            _lock_epochs(session)
+            leases.hold_still(session, _EPOCHS)
             row = _named(session, name)
             if row is not None and row.state == EpochState.DESTROYING:
                 row.effective_at = effective_at
@@ -109,7 +114,7 @@ class CatalogKeyStore:
 
     def finish_destruction(self, name: str, destroyed_at: datetime) -> None:
         with self._catalog.transaction() as session:
-            _lock_epochs(session)
+            leases.hold_still(session, _EPOCHS)
             row = _named(session, name)
             if row is not None and row.state == EpochState.DESTROYING:
                 row.state, row.destroyed_at = EpochState.DESTROYED, destroyed_at
@@ -121,16 +126,17 @@ class CatalogKeyStore:
 
 def add_key(session: Session, key: WrappedKey) -> WrappedKey | None:
     """`KeyStore.add` within the caller's transaction, which holds the customer's lock."""
-    current = _in_state(session, EpochState.CURRENT, share=True)
+    leases.hold_still(session, _EPOCHS, share=True)
+    there = _find(session, key.scope)
+    if there is not None:
+        return _key(there)
+    current = _in_state(session, EpochState.CURRENT)
     if current is None or current.name != key.epoch:
         return None
     if key.scope.item is not None:
         whole = _find(session, key.scope.whole)
         if whole is None or whole.state != KeyState.LIVE:
             return None
-    there = _find(session, key.scope)
-    if there is not None:
-        return _key(there)
     refuse_writing(session, key.scope.customer, key.scope.dataset)
     session.add(
         KeyRow(
@@ -221,19 +227,12 @@ def _item_hash(item: str | None) -> str:
     return _WHOLE if item is None else hashlib.sha256(item.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def _lock_epochs(session: Session) -> None:
-    session.exec(select(EpochRow).with_for_update()).all()
-
-
 def _named(session: Session, name: str) -> EpochRow | None:
     return session.exec(select(EpochRow).where(EpochRow.name == name)).one_or_none()
 
 
-def _in_state(session: Session, state: EpochState, *, share: bool = False) -> EpochRow | None:
-    query = select(EpochRow).where(EpochRow.state == str(state))
-    if share:
-        query = query.with_for_update(read=True)
-    return session.exec(query).one_or_none()
+def _in_state(session: Session, state: EpochState) -> EpochRow | None:
+    return session.exec(select(EpochRow).where(EpochRow.state == str(state))).one_or_none()
 
 
 def _is_used(session: Session, epoch: str) -> bool:

@@ -7,12 +7,14 @@ number, not by its own clock.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from sqlmodel import Session, select
 
 from retention.catalog.rows import put_if_absent
 from retention.catalog.tables import LeaseRow
+
+_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,17 @@ def give_up(session: Session, lease: Lease, now: datetime) -> None:
     if row is not None and (row.holder, row.epoch) == (lease.holder, lease.epoch):
         row.expires_at = now
         session.add(row)
+
+
+def hold_still(session: Session, name: str, *, share: bool = False) -> None:
+    """What the name stands for is changed by nobody else until this transaction ends.
+
+    With `share`, several transactions that only rely on it may do so at once, and whoever changes it waits for them.
+    """
+    query = select(LeaseRow).where(LeaseRow.name == name).with_for_update(read=share)
+    if session.exec(query).one_or_none() is None:
+        put_if_absent(session, LeaseRow, name=name, holder="", epoch=0, expires_at=_NEVER)
+        session.exec(query).one()
 
 
 def _row(session: Session, name: str) -> LeaseRow | None:
