@@ -137,9 +137,10 @@ class Service:
             path.write_text(f"this is {name}", encoding="utf-8")
 
     def objects(self) -> list[str]:
-        """The names of all objects that are left."""
+        """The names of all objects that are left; folders may go while it looks."""
         root = self.folder / "objects"
-        return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
+        found = (Path(folder) / name for folder, _, names in os.walk(root) for name in names)
+        return sorted(str(path.relative_to(root)) for path in found)
 
 
 @dataclass
