@@ -28,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 hold_app = typer.Typer(help="Orders that stop deletion.", no_args_is_help=True, rich_markup_mode=None)
-key_app = typer.Typer(help="Customer keys, and the epoch keys that they are wrapped under.", no_args_is_help=True)
+key_app = typer.Typer(help="Customer keys, and their epoch keys.", no_args_is_help=True, rich_markup_mode=None)
 
 for command in (policies.check, deletions.plan, policies.diff, policies.approve, deletions.run, facts.record):
     app.command()(command)

@@ -48,13 +48,17 @@ def _configure(level: str, renderer: structlog.typing.Processor) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=_to_standard_error,
         cache_logger_on_first_use=False,
     )
     root = logging.getLogger()
     root.setLevel(max(_LEVELS[level], logging.WARNING))
     if not any(isinstance(handler, _Foreign) for handler in root.handlers):
         root.addHandler(_Foreign())
+
+
+def _to_standard_error(*_names: object) -> structlog.PrintLogger:
+    return structlog.PrintLogger(sys.stderr)  # asked anew for each entry: whoever redirects it later means it
 
 
 def _without_subscription(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
