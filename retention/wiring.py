@@ -101,9 +101,11 @@ def is_new(catalog: Catalog) -> bool:
 
 def _check_same_age(catalog: Catalog, ledger: Ledger) -> None:
     """Refuse a catalogue that is older than its ledger (restored from a backup), and a ledger that was cut off."""
-    with catalog.reading() as session:
-        known, published = ledger_outbox.size(session), ledger_outbox.published(session)
+    with catalog.reading() as session:  # in this order: others may publish meanwhile, and only ever more
+        published = ledger_outbox.published(session)
     size = ledger.checkpoint().size
+    with catalog.reading() as session:
+        known = ledger_outbox.size(session)
     if size > known:
         raise NotInOrder(
             f"the catalogue is behind the ledger: it knows {known} entries and the ledger has {size}; "

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from retention.model.period import Period, PeriodUnit
-from retention.model.policy import KeepFrom
+from retention.model.policy import Encryption, KeepFrom
 from retention.policy.document import BackupForm, Document, LocationForm, TableForm
 from retention.policy.facts import CANCELS, ENDINGS, INSTRUCTIONS, STARTING
 from retention.policy.lengths import longest_hours, shortest_hours
@@ -232,6 +232,9 @@ def written_dates_exist(reading: Reading) -> Iterator[Problem]:
             continue
         if any(location.prefix is None for location in dataset.places):
             message = "rows and cache keys do not tell when they were written; write `from: start`"
+            yield reading.source.problem(("datasets", name, "keep-at-least", "from"), message)
+        if dataset.encrypted is not Encryption.NO:
+            message = "keys go as a whole, and objects of different ages do not; write `from: start`, or `encrypted: no`"
             yield reading.source.problem(("datasets", name, "keep-at-least", "from"), message)
 
 

@@ -18,9 +18,10 @@ from retention.errors import InputError
 from retention.evidence.canonical import JsonValue
 from retention.evidence.entries import Entry, EntryType
 from retention.lifecycle.cases import Derived, History, derive
-from retention.lifecycle.places import unplaceable_locations
+from retention.lifecycle.places import locate, unplaceable_locations
 from retention.lifecycle.states import REVOCABLE, StrandEvent, next_state
 from retention.model.case import Case, Strand, StrandState
+from retention.model.copy import CopyRole
 from retention.model.fact import Fact, FactKey, FactType
 from retention.model.policy import Policy
 from retention.model.record import CaseRecord, StrandRecord
@@ -79,7 +80,18 @@ def _problem(fact: Fact, policy: Policy, now: datetime) -> str | None:
     if dataset is not None and dataset not in policy.datasets:
         return f"dataset {dataset!r} is not in the policy; it has {', '.join(sorted(policy.datasets))}"
     unplaceable = unplaceable_locations(policy, fact.customer)
-    return f"the customer's name cannot be used: {unplaceable[0]}" if unplaceable else None
+    if unplaceable:
+        return f"the customer's name cannot be used: {unplaceable[0]}"
+    return _part_problem(fact, policy)
+
+
+def _part_problem(fact: Fact, policy: Policy) -> str | None:
+    """Why the part that the fact names is nowhere, or could be somebody else's; None where all is well."""
+    if fact.part is None or fact.part.dataset is None or fact.part.is_whole_dataset:
+        return None
+    copies = locate(policy, policy.datasets[fact.part.dataset], fact.customer, fact.subscription, fact.part)
+    refused = [copy.refusal for copy in copies if copy.refusal is not None and copy.role is CopyRole.PRIMARY]
+    return f"this part cannot be found: {refused[0]}" if refused else None
 
 
 def tolerance(policy: Policy) -> timedelta:

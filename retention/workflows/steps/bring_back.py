@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from sqlmodel import Session
+
 from retention.catalog import cases as case_rows
 from retention.catalog import facts as fact_rows
 from retention.catalog import steps
@@ -22,19 +24,29 @@ _LOOKS = 3
 
 
 def bring_back(run: StrandRun) -> None:
-    """The data is readable as before, unless another case of the customer's hides it still. A second call changes nothing."""
+    """The data is readable as before, unless another case of the customer's hides it still. A second call changes nothing.
+
+    What a store refuses to show is tried again in the next runs, before it is believed that something newer stands there.
+    """
     with run.step(StepKind.BRING_BACK):
         results = _show(run) if _may_be_hidden(run) else Counter[ItemResult]()
         run.acted(StepKind.BRING_BACK)
         with run.transaction() as session:
             fact_rows.lock_customer(session, run.record.customer, run.now)
-            case_rows.move_strand(session, run.record, StrandState.BROUGHT_BACK, run.now, "settled_at")
+            is_believed = not results[ItemResult.REFUSED] or _tries(run, session) >= _LOOKS
+            stamps: tuple[case_rows.Stamp, ...] = ("settled_at",) if is_believed else ()
+            case_rows.move_strand(session, run.record, StrandState.BROUGHT_BACK, run.now, *stamps)
             settle_key_states(session, run.record.customer, run.record.strand.dataset)
             body = {"items": results[ItemResult.DONE], "kept_new": results[ItemResult.REFUSED]}
             run.finish(session, StepKind.BRING_BACK, dict(body))
     forget_keys(run.deployment, run.record)
     run.deployment.journal.publish()
     run.reload()
+
+
+def _tries(run: StrandRun, session: Session) -> int:
+    tried = [step for step in steps.steps_of(session, run.record.strand.id) if step.kind is StepKind.BRING_BACK]
+    return sum(step.attempts for step in tried)
 
 
 def _may_be_hidden(run: StrandRun) -> bool:

@@ -69,6 +69,7 @@ def check_no_return(run: StrandRun, session: Session) -> StrandRecord:
 
 
 def _shred_one(run: StrandRun, session: Session, key: WrappedKey) -> None:
+    at = run.now  # the entry and the catalogue tell one and the same instant
     epochs = key_rows.epochs_alive(session, key.first_epoch, key.epoch)
     body = KeyShredded(
         customer=run.deployment.journal.customer(run.record.customer),
@@ -77,12 +78,12 @@ def _shred_one(run: StrandRun, session: Session, key: WrappedKey) -> None:
         key=key.key_id,
         epochs=epochs,
     )
-    entry = Entry(EntryType.KEY_SHREDDED, run.now, body.to_json(), case=run.case.id, policy=run.case.policy_hash)
+    entry = Entry(EntryType.KEY_SHREDDED, at, body.to_json(), case=run.case.id, policy=run.case.policy_hash)
     (position,) = run.deployment.journal.write(session, entry)
     case_rows.add_shredded_key(
         session,
         run.record.strand.id,
-        ShreddedKey(key.key_id, run.record.strand.dataset, epochs, run.now, None, position, None),
+        ShreddedKey(key.key_id, run.record.strand.dataset, epochs, at, None, position, None),
     )
 
 

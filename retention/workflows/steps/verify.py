@@ -80,18 +80,23 @@ def remains_of(run: StrandRun, status: CopyStatus) -> tuple[int, int]:
         shut = count_closed(run, store, held) if held else 0
         closed += shut
         left += len(mine) - shut
+        run.batch_done(StepKind.VERIFY)
     return closed, left
 
 
 def _cleared_again(run: StrandRun, status: CopyStatus) -> CopyStatus:
     """A cache fills again from a reader that was under way; it is cleared once more before it is looked at."""
     assert status.copy.place is not None
-    batches = run.deployment.store(status.copy.store).erase(status.copy.place)
-    gone = status.gone_count + sum(o.result is ItemResult.DONE for batch in batches for o in batch)
+    gone = status.gone_count
+    for batch in run.deployment.store(status.copy.store).erase(status.copy.place):
+        gone += sum(outcome.result is ItemResult.DONE for outcome in batch)
+        run.batch_done(StepKind.VERIFY)
     return replace(status, seen_count=max(status.seen_count, gone), gone_count=gone)
 
 
 def _end_state(run: StrandRun, status: CopyStatus, closed: int, left: int) -> CopyStatus:
+    if left and status.copy.role is CopyRole.CACHE and status.copy.partial:
+        left = 0  # it fills again with what stays; what was to go was cleared
     if left:
         return replace(status, end_state=EndState.FAILED, reason=f"{_FOUND}{left} items", until=None)
     if closed:
