@@ -12,6 +12,7 @@ import typer
 
 Document = None | bool | int | float | str | Sequence["Document"] | dict[str, "Document"]
 
+_MOST_UNBROKEN = 20
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 
 
@@ -39,8 +40,12 @@ def as_json(noun: object) -> Document:
 
 
 def at(instant: datetime | None, zone: ZoneInfo) -> str:
-    """The instant as people of the policy's zone read it, with the offset; `-` for none."""
-    return instant.astimezone(zone).isoformat(sep=" ", timespec="seconds") if instant else "-"
+    """The instant as people of the policy's zone read it: `2026-12-06 00:00 +08:00`, with seconds if any; `-` for none."""
+    if instant is None:
+        return "-"
+    local = instant.astimezone(zone)
+    text = local.isoformat(sep=" ", timespec="seconds" if local.second else "minutes")
+    return f"{text[:-6]} {text[-6:]}"
 
 
 def size(count: int) -> str:
@@ -67,13 +72,24 @@ def say_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 def _ruled(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     from rich.box import SIMPLE_HEAD
+    from rich.cells import cell_len
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for heading in headings:
-        table.add_column(heading, overflow="fold")
+    console = Console()
+    columns = [(heading, *cells) for heading, *cells in zip(headings, *rows, strict=True)]
+    has_room = sum(_longest_word(cells) + 2 for cells in columns) + 2 <= console.width
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    for cells in columns:  # names of cases and the like stay whole, so that they can be copied
+        is_one_word = all(" " not in cell and cell_len(cell) <= _MOST_UNBROKEN for cell in cells)
+        table.add_column(cells[0], overflow="fold", no_wrap=has_room and is_one_word)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))  # as it is: a customer's name is no markup
-    Console().print(table)
+    console.print(table)
+
+
+def _longest_word(cells: Sequence[str]) -> int:
+    from rich.cells import cell_len
+
+    return min(max(cell_len(word) for cell in cells for word in (cell or "-").split()), _MOST_UNBROKEN)
