@@ -37,12 +37,15 @@ class PolicyShelf:
         return tuple(found)
 
     def in_force(self, session: Session, now: datetime) -> Policy:
-        """The version in force at `now`: the latest that is effective, else the first. InputError where there is none."""
+        """The version in force at `now`: the latest that is effective, else the first. InputError where there is none.
+
+        Of versions effective from the same instant, the one adopted last.
+        """
         versions = self.versions(session)
         if not versions:
             raise InputError("no policy has been adopted yet; run `retention check` and then `retention run --once`")
         effective = [version for version in versions if version.effective_at <= now]
-        return max(effective, key=lambda version: version.effective_at) if effective else versions[0]
+        return sorted(effective, key=lambda version: version.effective_at)[-1] if effective else versions[0]
 
 
 @dataclass(frozen=True, slots=True)

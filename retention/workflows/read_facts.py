@@ -70,7 +70,15 @@ class _Data(_Form):
         return value
 
 
-class _Event(_Form):
+class _Event(BaseModel):
+    """The event; extension attributes (`traceparent` and the like) are allowed and say nothing to us.
+
+    Source: CloudEvents 1.0.2, Naming Conventions, Type System, Extension Context Attributes.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    __pydantic_extra__: dict[Annotated[str, Field(pattern=r"^[a-z0-9]{1,40}$")], str | int | bool]
+
     specversion: Literal["1.0"]
     id: _Name
     source: _Name

@@ -17,15 +17,16 @@ from retention.catalog import facts as fact_rows
 from retention.errors import InputError
 from retention.evidence.canonical import JsonValue
 from retention.evidence.entries import Entry, EntryType
-from retention.lifecycle.cases import Derived, History, derive
+from retention.lifecycle.cases import Derived, derive
 from retention.lifecycle.places import locate, unplaceable_locations
 from retention.lifecycle.states import REVOCABLE, StrandEvent, next_state
 from retention.model.case import Case, Strand, StrandState
 from retention.model.copy import CopyRole
 from retention.model.fact import Fact, FactKey, FactType
 from retention.model.policy import Policy
-from retention.model.record import CaseRecord, StrandRecord
+from retention.model.record import StrandRecord
 from retention.workflows.case_evidence import case_dates
+from retention.workflows.case_history import history_of
 from retention.workflows.deployment import Deployment
 from retention.workflows.journal import Journal
 
@@ -178,7 +179,7 @@ def reconcile(
     """
     tally = tally or _Tally()
     existing = case_rows.cases(session, customer=customer)
-    derived = derive(fact_rows.facts_of(session, customer), versions, _history(existing))
+    derived = derive(fact_rows.facts_of(session, customer), versions, history_of(existing))
     known_flags = set(fact_rows.flags(session, customer))
     fact_rows.put_derived(
         session,
@@ -197,17 +198,6 @@ def reconcile(
         if record.strand.id not in wanted and record.state in REVOCABLE:
             journal.write(session, _bring_back(journal, session, record, by_id.get(record.strand.case), now))
             tally.brought_back.append(record.strand.id)
-
-
-def _history(existing: Sequence[CaseRecord]) -> History:
-    passed = {r.strand.id: r.passed_at for case in existing for r in case.strands if r.passed_at is not None}
-    passed_facts: dict[FactKey, datetime] = {}
-    for case in existing:
-        instants = [r.passed_at for r in case.strands if r.passed_at is not None]
-        if instants:
-            passed_facts[case.case.starting_fact] = min(instants)
-    strands = {r.strand.id: r.strand for case in existing for r in case.strands if r.passed_at is not None}
-    return History({case.case.starting_fact: case.case.policy_hash for case in existing}, passed, passed_facts, strands)
 
 
 def _put_case(

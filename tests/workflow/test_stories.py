@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import json
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,7 +11,9 @@ import pytest
 from retention.errors import RefusedByRule
 from retention.evidence.certificate import verify_certificate
 from retention.evidence.verify import verify_files
+from retention.workflows.adopt_policy import adopt_policy, approve
 from retention.workflows.certify import certify
+from retention.workflows.read_facts import read_facts
 from retention.workflows.roll_keys import roll_keys
 
 if TYPE_CHECKING:
@@ -130,3 +133,33 @@ def test_a_single_object_of_a_dataset_goes_alone_and_is_erased_not_shredded(prov
     provider.run()
     assert provider.visible("models/c-1") == ["models/c-1/a/b.bin", "models/c-1/ab.bin"]
     assert provider.case("c-1").shredded_at is None
+
+
+def test_a_policy_edited_without_a_new_date_comes_into_force(provider: Provider) -> None:
+    path = provider.root / "policies.yaml"
+    path.write_text(
+        path.read_text(encoding="utf-8").replace("customers-per-run: 50", "customers-per-run: 3"), encoding="utf-8"
+    )
+    adoption = adopt_policy(provider.deployment, path)
+    assert adoption.result == "waits"
+    approve(provider.deployment, adoption.policy.hash, "second officer")
+    assert adopt_policy(provider.deployment, path).result == "adopted"
+    with provider.deployment.catalog.reading() as session:
+        in_force = provider.deployment.shelf.in_force(session, provider.clock.now())
+    assert in_force.limits.customers_per_run == 3
+
+
+def test_a_fact_may_carry_extension_attributes_of_the_event_bus() -> None:
+    event = {
+        "specversion": "1.0",
+        "id": "1",
+        "source": "/bus",
+        "type": "cn.example.service-expired",
+        "subject": "c-1",
+        "time": "2026-11-10T00:00:00Z",
+        "data": {"service": "training"},
+        "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+    }
+    assert read_facts(json.dumps(event), "bus", datetime(2026, 11, 11, tzinfo=UTC)).problems == ()
+    misspelt = read_facts(json.dumps({**event, "Subjct": "c-1"}), "bus", datetime(2026, 11, 11, tzinfo=UTC))
+    assert misspelt.problems[0][1].startswith("Subjct:")
