@@ -12,7 +12,7 @@ from retention.catalog.tables import ApprovalRow, PolicyRow
 
 def has_version(session: Session, policy_hash: str) -> bool:
     """Whether this version was adopted."""
-    return session.get(PolicyRow, policy_hash) is not None
+    return session.exec(select(PolicyRow.hash).where(PolicyRow.hash == policy_hash)).first() is not None
 
 
 def add_version(session: Session, policy_hash: str, version: str, document: str, now: datetime) -> bool:
@@ -22,7 +22,7 @@ def add_version(session: Session, policy_hash: str, version: str, document: str,
 
 def documents(session: Session) -> tuple[str, ...]:
     """The canonical documents of all adopted versions, the oldest adoption first."""
-    return tuple(session.exec(select(PolicyRow.document).order_by(col(PolicyRow.adopted_at), col(PolicyRow.hash))))
+    return tuple(session.exec(select(PolicyRow.document).order_by(col(PolicyRow.position))))
 
 
 def approve(session: Session, subject: str, officer: str, now: datetime) -> bool:

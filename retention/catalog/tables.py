@@ -64,7 +64,8 @@ class PolicyRow(SQLModel, table=True):
 
     __tablename__ = "policy_version"
     __table_args__: ClassVar[dict[str, str]] = _EXACT
-    hash: str = Field(sa_column=_name(key=True, length=64))
+    position: int | None = Field(default=None, sa_column=Column(_ROWID, primary_key=True, autoincrement=True))
+    hash: str = Field(sa_column=Column(String(64), unique=True, nullable=False))
     version: str = Field(sa_column=_name())
     document: str = Field(sa_column=Column(LONG_TEXT, nullable=False))
     adopted_at: datetime = Field(sa_column=_instant(optional=False))

@@ -180,11 +180,13 @@ def upgrade() -> None:
     )
     op.create_table(
         "policy_version",
+        sa.Column("position", _ROWID, autoincrement=True, nullable=False),
         sa.Column("hash", sa.String(length=64), nullable=False),
         sa.Column("version", sa.String(length=200), nullable=False),
         sa.Column("document", LONG_TEXT, nullable=False),
         sa.Column("adopted_at", Instant(), nullable=False),
-        sa.PrimaryKeyConstraint("hash"),
+        sa.PrimaryKeyConstraint("position"),
+        sa.UniqueConstraint("hash"),
         mysql_charset="utf8mb4",
         mysql_collate="utf8mb4_nopad_bin",
     )
