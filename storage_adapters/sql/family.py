@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, FromClause, Table, column, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, FromClause, LargeBinary, Table, cast, column, exists, literal, or_, select, tuple_
 from sqlalchemy.sql.elements import NamedColumn
 
 from storage_adapters.contract import Rows, TablePlace
 from storage_adapters.errors import NotFound, Refused
 from storage_adapters.sql.circles import targets_first
-from storage_adapters.sql.customers import is_of
+from storage_adapters.sql.customers import is_of, is_still_of
 from storage_adapters.sql.dialect import CUSTOMER_COLUMN, Dialect, Reference
 from storage_adapters.sql.names import RowNames, TableName
 from storage_adapters.sql.schema import Schema, TableFacts, hidden_name
@@ -22,7 +22,8 @@ class Source:
     """One customer's rows in one table, or in the table of its hidden rows.
 
     key: what a row is found by, the key's columns or the database's own address. belongs: the condition for the
-    customer's rows. owning: the foreign keys through which they are, none where a column says it.
+    customer's rows; still_belongs: the same for rows that are found by their keys, so that no index leads away from
+    these. owning: the foreign keys through which rows belong, none where a column says it.
     """
 
     facts: TableFacts
@@ -30,6 +31,7 @@ class Source:
     is_hidden: bool
     key: tuple[NamedColumn[object], ...]
     belongs: ColumnElement[bool]
+    still_belongs: ColumnElement[bool]
     owning: tuple[Reference, ...]
     names: RowNames
 
@@ -184,19 +186,26 @@ class FamilyReader:
         customer: str,
     ) -> Source:
         facts = self._schema.tables[name]
-        if entry.customer_column is None:
-            belongs: ColumnElement[bool] | None = or_(
-                *(_points_into(facts, ref, parents[ref.parent]) for ref in owning)
-            )
-        elif entry.customer_column not in facts.sql.columns:
-            raise self._refused(f"table {entry.name} has no column {entry.customer_column}")
-        else:
-            belongs = is_of(facts.sql.columns[entry.customer_column], customer, self._dialect)
-        if belongs is None:
-            raise self._refused(f"column {entry.customer_column} of {entry.name} is of a type that names no customer")
         if not facts.key and not facts.has_address:
             raise self._refused(f"table {entry.name} has no primary key, so its rows cannot be told apart: give it one")
-        return _source(self._dialect, facts, facts.sql, belongs, tuple(owning), is_hidden=False)
+        if entry.customer_column is not None:
+            belongs, still_belongs = self._by_column(facts, entry.customer_column, customer)
+        else:
+            above = [(ref, parents[ref.parent]) for ref in owning]
+            belongs = or_(*(_points_into(facts.sql, ref, parent) for ref, parent in above))
+            still_belongs = or_(*(hangs_below(facts.sql, ref, up, up.still_belongs) for ref, up in above))
+        return _source(self._dialect, facts, facts.sql, (belongs, still_belongs), tuple(owning), is_hidden=False)
+
+    def _by_column(
+        self, facts: TableFacts, name: str, customer: str
+    ) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+        if name not in facts.sql.columns:
+            raise self._refused(f"table {facts.label} has no column {name}")
+        column = facts.sql.columns[name]
+        belongs, still_belongs = (each(column, customer, self._dialect) for each in (is_of, is_still_of))
+        if belongs is None or still_belongs is None:
+            raise self._refused(f"column {name} of {facts.label} is of a type that names no customer")
+        return belongs, still_belongs
 
     # ------------------------------------------------------------------------------ in which order
 
@@ -221,15 +230,25 @@ class FamilyReader:
 
 def hidden_source(dialect: Dialect, facts: TableFacts, sql: Table, customer: str) -> Source:
     """The customer's rows in `sql`, the table of hidden rows of the table `facts` is about."""
-    belongs = sql.columns[CUSTOMER_COLUMN] == literal(customer.encode(), dialect.customer_type)
-    return _source(dialect, facts, sql, belongs, (), is_hidden=True)
+    owner = literal(customer.encode(), dialect.customer_type)
+    column = sql.columns[CUSTOMER_COLUMN]
+    return _source(dialect, facts, sql, (column == owner, cast(column, LargeBinary) == owner), (), is_hidden=True)
+
+
+def hangs_below(sql: Table, ref: Reference, parent: Source, condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Whether a row of `sql` points at a row of the parent's that meets the condition."""
+    joined = [
+        sql.columns[mine] == theirs
+        for mine, theirs in zip(ref.columns, parent.columns(ref.parent_columns), strict=True)
+    ]
+    return exists(select(literal(1)).where(*joined, condition).correlate_except(parent.sql))
 
 
 def _source(
     dialect: Dialect,
     facts: TableFacts,
     sql: Table,
-    belongs: ColumnElement[bool],
+    conditions: tuple[ColumnElement[bool], ColumnElement[bool]],
     owning: tuple[Reference, ...],
     *,
     is_hidden: bool,
@@ -239,11 +258,11 @@ def _source(
     if row_id is not None:
         key = (row_id,)
     names = RowNames(facts.label, [each.name for each in key], hidden=is_hidden)
-    return Source(facts, sql, is_hidden, key, belongs, owning, names)
+    return Source(facts, sql, is_hidden, key, *conditions, owning, names)
 
 
-def _points_into(facts: TableFacts, ref: Reference, parent: Source) -> ColumnElement[bool]:
-    columns = [facts.sql.columns[name] for name in ref.columns]
+def _points_into(sql: Table, ref: Reference, parent: Source) -> ColumnElement[bool]:
+    columns = [sql.columns[name] for name in ref.columns]
     theirs = select(*parent.columns(ref.parent_columns)).where(parent.belongs)
     return columns[0].in_(theirs) if len(columns) == 1 else tuple_(*columns).in_(theirs)
 

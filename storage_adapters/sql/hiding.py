@@ -51,7 +51,7 @@ class HiddenTables:
         dialect = self._database.dialect
         hidden = self._ready[live.facts.name]
         if live.facts.key:
-            connection.execute(delete(hidden.sql).where(hidden.belongs, dialect.among(hidden.key, keys)))
+            connection.execute(delete(hidden.sql).where(hidden.still_belongs, dialect.among(hidden.key, keys)))
         names = [column.name for column in live.facts.sql.columns]
         owner = literal(self._customer.encode(), dialect.customer_type)
         rows = select(owner, *live.columns(names)).where(dialect.among(live.key, keys))
@@ -65,13 +65,16 @@ class HiddenTables:
         columns = [(column.name, column.type) for column in facts.sql.columns]
         table = table_of(name, [(CUSTOMER_COLUMN, dialect.customer_type), *columns])
         empty = select(dialect.no_customer.label(CUSTOMER_COLUMN), *facts.sql.columns).where(false())
-        index = f"retention_tombstone_{sha256(name.name.encode()).hexdigest()[:16]}"
+        # names of indexes are shared by all tables of a schema, or of a file
+        index = f"retention_tombstone_{sha256(str(name).encode()).hexdigest()[:16]}"
 
         def make(connection: Connection) -> None:
             if name.schema != facts.name.schema:
                 connection.execute(CreateSchema(quoted_name(name.schema, quote=True), if_not_exists=True))
             connection.execute(CreateTableAs(empty, table.name, schema=table.schema))
             connection.execute(CreateIndex(Index(index, table.columns[CUSTOMER_COLUMN])))
+            if facts.key:
+                connection.execute(CreateIndex(Index(f"{index}_key", *(table.columns[each] for each in facts.key))))
 
         self._database.change(make)
         return table

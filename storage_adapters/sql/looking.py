@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
-from sqlalchemy import ColumnElement, Connection, exists, func, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, func, literal, or_, select, tuple_
 
 from storage_adapters.contract import PAGE_SIZE
 from storage_adapters.sql.database import Database
 from storage_adapters.sql.dialect import Dialect, Reference
-from storage_adapters.sql.family import Family, Source
+from storage_adapters.sql.family import Family, Source, hangs_below
 from storage_adapters.sql.names import Key, TableName, in_name, key_from
 
 WINDOW = 100_000
@@ -43,7 +43,8 @@ def is_seen(family: Family, source: Source) -> ColumnElement[bool]:
     """The condition for the customer's rows, by EXISTS from each row upwards."""
     if not source.owning:
         return source.belongs
-    return or_(*(_hangs_below(family, source, ref) for ref in source.owning))
+    above = [(ref, family.live[ref.parent]) for ref in source.owning]
+    return or_(*(hangs_below(source.sql, ref, parent, is_seen(family, parent)) for ref, parent in above))
 
 
 def choose(database: Database, family: Family) -> Chosen | None:
@@ -81,7 +82,7 @@ def fetch_keys(
     connection: Connection, columns: Sequence[ColumnElement[object]], *where: ColumnElement[bool]
 ) -> list[Key]:
     """The values of these columns in all rows that meet the conditions."""
-    return [tuple(row) for row in connection.execute(select(*columns).where(*where))]
+    return [tuple(row) for row in connection.execute(select(*columns).where(*where)).all()]
 
 
 # ---------------------------------------------------------------------------------------------------- pages
@@ -102,22 +103,13 @@ def _window(source: Source, condition: ColumnElement[bool], last: Key | None, co
     if last is not None:
         after = [literal(value, column.type) for value, column in zip(last, source.key, strict=True)]
         query = query.where(source.key[0] > after[0] if len(after) == 1 else tuple_(*source.key) > tuple_(*after))
-    return [tuple(row) for row in connection.execute(query)]
+    return [tuple(row) for row in connection.execute(query).all()]
 
 
 def _present(
     dialect: Dialect, source: Source, condition: ColumnElement[bool], keys: Sequence[Key], connection: Connection
 ) -> list[Key]:
     return fetch_keys(connection, source.key, dialect.among(source.key, keys), condition)
-
-
-def _hangs_below(family: Family, source: Source, ref: Reference) -> ColumnElement[bool]:
-    parent = family.live[ref.parent]
-    joined = [
-        mine == theirs
-        for mine, theirs in zip(source.columns(ref.columns), parent.columns(ref.parent_columns), strict=True)
-    ]
-    return exists(select(literal(1)).where(*joined, is_seen(family, parent)).correlate_except(parent.sql))
 
 
 # ---------------------------------------------------------------------------------------------------- chosen rows
@@ -133,7 +125,7 @@ def _named(database: Database, family: Family, start: TableName) -> dict[tuple[T
     found: dict[tuple[TableName, bool], list[Key]] = {}
     for each in family.of(start):
         for page in pages_of(named):
-            keys = database.read(partial(_present, database.dialect, each, each.belongs, page))
+            keys = database.read(partial(_present, database.dialect, each, each.still_belongs, page))
             # the database may take "N" for "n"
             exact = [key for key in keys if tuple(map(in_name, key)) in wanted]
             found.setdefault((start, each.is_hidden), []).extend(exact)
@@ -158,11 +150,11 @@ def _children(
     dialect: Dialect, parent: Source, ref: Reference, child: Source, keys: Sequence[Key], connection: Connection
 ) -> list[Key]:
     pointed_at = fetch_keys(
-        connection, parent.columns(ref.parent_columns), dialect.among(parent.key, keys), parent.belongs
+        connection, parent.columns(ref.parent_columns), dialect.among(parent.key, keys), parent.still_belongs
     )
     values = [value for value in dict.fromkeys(pointed_at) if None not in value]
     found: list[Key] = []
     for page in pages_of(values):
         pointing = dialect.among(child.columns(ref.columns), page)
-        found.extend(fetch_keys(connection, child.key, pointing, child.belongs))
+        found.extend(fetch_keys(connection, child.key, pointing, child.still_belongs))
     return found

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
-from typing import Any
+from json.encoder import encode_basestring
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy.types import TypeEngine
@@ -21,12 +20,10 @@ Key = tuple[object, ...]
 EXACT_IN_JSON = 2**53 - 1
 """The largest integer that every reader of JSON gets right. Source: RFC 7493 (I-JSON), 2.2."""
 
-_TO_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _INTEGER = re.compile(r"0|-?[1-9][0-9]*")
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class TableName:
+class TableName(NamedTuple):
     """A table by schema (on MariaDB: database) and name, both as the database stores them."""
 
     schema: str
@@ -53,14 +50,14 @@ class RowNames:
     def __init__(self, label: str, key_columns: Sequence[str], *, hidden: bool) -> None:
         self._kind = ItemKind.TOMBSTONE if hidden else ItemKind.ROW
         self._head = '{"hidden":true,"key":' if hidden else '{"key":'
-        self._tail = f',"table":{_TO_JSON(label)}}}'
+        self._tail = f',"table":{encode_basestring(label)}}}'
         # RFC 8785 sorts by UTF-16 code units
         by_name = sorted(enumerate(key_columns), key=lambda each: each[1].encode("utf-16-be"))
-        self._fields = [(f"{_TO_JSON(name)}:", at) for at, name in by_name]
+        self._fields = [(f"{encode_basestring(name)}:", at) for at, name in by_name]
 
     def item(self, key: Key) -> Item:
         """The item that stands for the row with this key. Databases tell neither size nor time of writing."""
-        fields = ",".join([name + _TO_JSON(in_name(key[at])) for name, at in self._fields])
+        fields = ",".join([name + _in_json(in_name(key[at])) for name, at in self._fields])
         return Item(self._kind, f"{self._head}{{{fields}}}{self._tail}")
 
 
@@ -77,6 +74,10 @@ def in_name(value: object) -> KeyValue:
             return value.isoformat()
         case _:
             return str(value)
+
+
+def _in_json(value: KeyValue) -> str:
+    return encode_basestring(value) if isinstance(value, str) else str(value)
 
 
 def integer_of(text: str) -> int | None:

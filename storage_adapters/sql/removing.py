@@ -92,8 +92,8 @@ class Removal:
         """Which of the rows are still there and the customer's. Until the end of the transaction they stay so, and
         nothing new can point at them."""
         source = self._family.live[name]
-        query = select(*source.key).where(self._dialect.among(source.key, keys), source.belongs).with_for_update()
-        return [tuple(row) for row in connection.execute(query)]
+        query = select(*source.key).where(self._dialect.among(source.key, keys), source.still_belongs).with_for_update()
+        return [tuple(row) for row in connection.execute(query).all()]
 
     def _spare(self, connection: Connection, doomed: Keys) -> dict[Row, str]:
         """Rows that other rows point at which stay are taken out of `doomed`; why, by row."""
@@ -176,8 +176,8 @@ def delete_rows(
     """The keys of the rows that are gone now. Rows that are not the customer's any more are left, unless locked."""
     statement = delete(source.sql).where(dialect.among(source.key, keys))
     if not is_locked:
-        statement = statement.where(source.belongs)
-    return [tuple(row) for row in connection.execute(statement.returning(*source.key))]
+        statement = statement.where(source.still_belongs)
+    return [tuple(row) for row in connection.execute(statement.returning(*source.key)).all()]
 
 
 def _by_table(parcel: Sequence[Group]) -> Keys:

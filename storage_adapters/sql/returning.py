@@ -72,7 +72,7 @@ class Return:
         return [self._outcome(row, results.get(row, ItemResult.ABSENT), STANDS) for row in rows]
 
     def _lock(self, connection: Connection, hidden: Source, keys: Sequence[Key]) -> list[Key]:
-        rows = (self._dialect.among(hidden.key, keys), hidden.belongs)
+        rows = (self._dialect.among(hidden.key, keys), hidden.still_belongs)
         return [tuple(row) for row in connection.execute(select(*hidden.key).where(*rows).with_for_update())]
 
     def _standing(self, connection: Connection, hidden: Source, keys: Sequence[Key]) -> frozenset[Key]:
@@ -83,7 +83,7 @@ class Return:
         same = [mine == theirs for mine, theirs in zip(hidden.key, live.key, strict=True)]
         stands = exists(select(literal(1)).where(*same).correlate_except(live.sql))
         return frozenset(
-            fetch_keys(connection, hidden.key, self._dialect.among(hidden.key, keys), hidden.belongs, stands)
+            fetch_keys(connection, hidden.key, self._dialect.among(hidden.key, keys), hidden.still_belongs, stands)
         )
 
     def _insert(self, connection: Connection, hidden: Source, keys: Sequence[Key], loose: frozenset[str]) -> None:
@@ -93,13 +93,13 @@ class Return:
         facts = hidden.facts
         names = _shared(hidden)
         values = [null().label(None) if name in loose else hidden.sql.columns[name] for name in names]
-        rows = select(*values).where(hidden.belongs, self._dialect.among(hidden.key, keys))
+        rows = select(*values).where(hidden.still_belongs, self._dialect.among(hidden.key, keys))
         statement = GivenNumbers(facts.sql) if facts.numbered else insert(facts.sql)
         connection.execute(statement.from_select(names, rows))
 
     def _finish(self, connection: Connection, name: TableName, keys: Sequence[Key], is_circular: bool) -> None:
         hidden, live = self._family.hidden[name], self._family.live[name]
-        chosen = (hidden.belongs, self._dialect.among(hidden.key, keys))
+        chosen = (hidden.still_belongs, self._dialect.among(hidden.key, keys))
         if is_circular and self._loose(name):
             # every column, because one that keeps the time of the last change would take this for a change
             names = [each for each in _shared(hidden) if each not in live.facts.numbered | set(live.facts.key)]
@@ -108,7 +108,7 @@ class Return:
             connection.execute(update(live.sql).where(*same, *chosen).values(values))
         if live.facts.key:
             is_there = self._dialect.among(live.key, keys)
-            if len(fetch_keys(connection, live.key, is_there, live.belongs)) < len(keys):
+            if len(fetch_keys(connection, live.key, is_there, live.still_belongs)) < len(keys):
                 raise Constrained(self._store, ANOTHERS)
         connection.execute(delete(hidden.sql).where(*chosen))
 
