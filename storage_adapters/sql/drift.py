@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from storage_adapters.contract import Rows
+from storage_adapters.sql.dialect import Dialect
 from storage_adapters.sql.names import TableName
-from storage_adapters.sql.schema import Schema
+from storage_adapters.sql.schema import Schema, hidden_name
 
 
-def unlisted(schema: Schema, places: Sequence[Rows]) -> tuple[str, ...]:
-    """The labels of unlisted tables, sorted, that have a column named like a listed table's customer column (upper
-    and lower case alike), or that point at a listed table or at another such one.
+def unlisted(schema: Schema, places: Sequence[Rows], dialect: Dialect) -> tuple[str, ...]:
+    """The labels of unlisted tables, sorted, that hold or may hold a customer's rows.
 
-    Tables of hidden rows are not among them. Empty where `places` is: then nothing says what a customer column is.
+    They have a column named like a listed table's customer column (upper and lower case alike), point at a listed table
+    or at another such one, or keep hidden rows of a table that is not listed. Empty where `places` is: then nothing says
+    what a customer column is.
     """
     entries = [entry for place in places for entry in place.tables]
     listed = {facts.name for entry in entries for facts in schema.find(entry.name)}
@@ -21,10 +23,12 @@ def unlisted(schema: Schema, places: Sequence[Rows]) -> tuple[str, ...]:
     found = {
         name
         for name, facts in schema.tables.items()
-        if name not in listed and any(column.name.casefold() in telling for column in facts.sql.columns)
+        if name not in listed and any(column.casefold() in telling for column in facts.declared)
     }
     reached: set[TableName] = set()
     while reached != found:
         reached = set(found)
         found |= {ref.child for ref in schema.references if ref.parent in listed | reached and ref.child not in listed}
+    if entries:
+        found |= set(schema.hidden) - {hidden_name(dialect, name) for name in listed}
     return tuple(sorted(schema.label(name) for name in found))

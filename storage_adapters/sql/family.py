@@ -114,11 +114,19 @@ class FamilyReader:
     def hidden_source(self, facts: TableFacts, place: Rows) -> Source | None:
         """The customer's hidden rows of the table; None where none were ever hidden."""
         hidden = self._schema.hidden.get(hidden_name(self._dialect, facts.name))
-        return None if hidden is None else hidden_source(self._dialect, facts, hidden.sql, place.customer)
+        if hidden is None:
+            return None
+        if not hidden.declared.keys() >= set(facts.key):
+            raise self._refused(
+                f"the key of {facts.label} is another than when rows were hidden: give {hidden.label} the same columns"
+            )
+        return hidden_source(self._dialect, facts, hidden.sql, place.customer)
 
     # ------------------------------------------------------------------------------ what the policy lists
 
     def _listed(self, place: Rows) -> dict[TableName, TablePlace]:
+        if not place.tables:
+            raise self._refused("no table is listed, so nothing would be found")
         listed: dict[TableName, TablePlace] = {}
         for entry in place.tables:
             found = self._find(entry.name)

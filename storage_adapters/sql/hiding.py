@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from functools import partial
 from hashlib import sha256
 from threading import Lock
+from typing import Any
 
-from sqlalchemy import Connection, Index, Table, delete, false, insert, literal, select
+from sqlalchemy import ColumnElement, Connection, Index, Table, delete, false, insert, literal, null, select
 from sqlalchemy.schema import CreateIndex, CreateSchema, CreateTableAs
 from sqlalchemy.sql.elements import quoted_name
 
@@ -52,10 +53,13 @@ class HiddenTables:
         hidden = self._ready[live.facts.name]
         if live.facts.key:
             connection.execute(delete(hidden.sql).where(hidden.still_belongs, dialect.among(hidden.key, keys)))
-        names = [column.name for column in live.facts.sql.columns]
         owner = literal(self._customer.encode(), dialect.customer_type)
-        rows = select(owner, *live.columns(names)).where(dialect.among(live.key, keys))
-        connection.execute(insert(hidden.sql).from_select([CUSTOMER_COLUMN, *names], rows))
+        values: dict[str, ColumnElement[Any]] = {column.name: column for column in live.sql.columns}
+        values[CUSTOMER_COLUMN] = owner
+        lost = [column.name for column in hidden.sql.columns if column.name not in values]
+        values |= dict.fromkeys(lost, null())  # said, because a column without default may not be left out
+        rows = select(*values.values()).where(dialect.among(live.key, keys))
+        connection.execute(insert(hidden.sql).from_select(list(values), rows))
 
     def _read(self, name: TableName, connection: Connection) -> Schema:
         return read_schema(connection, self._database.dialect, [f"{name.schema}.{name.name}"])
@@ -64,7 +68,10 @@ class HiddenTables:
         dialect = self._database.dialect
         columns = [(column.name, column.type) for column in facts.sql.columns]
         table = table_of(name, [(CUSTOMER_COLUMN, dialect.customer_type), *columns])
-        empty = select(dialect.no_customer.label(CUSTOMER_COLUMN), *facts.sql.columns).where(false())
+        # on the far side of an outer join every column takes NULL, as it must when the original has lost it
+        nobody = select(dialect.no_customer.label(CUSTOMER_COLUMN)).subquery("nobody")
+        both = nobody.outerjoin(facts.sql, false())
+        empty = select(*nobody.columns, *facts.sql.columns).select_from(both).where(false())
         # names of indexes are shared by all tables of a schema, or of a file
         index = f"retention_tombstone_{sha256(str(name).encode()).hexdigest()[:16]}"
 

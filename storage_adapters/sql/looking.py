@@ -120,7 +120,11 @@ def _named(database: Database, family: Family, start: TableName) -> dict[tuple[T
     types = {each.name: each.type for each in source.key}
     if not source.facts.key:
         raise ValueError(f"rows of {source.facts.label} cannot be named: the table has no key")
-    named = [key for only in family.place.only if (key := key_from(only, types)) is not None]
+    named = [
+        key
+        for only in family.place.only
+        if (key := key_from(only, types, database.dialect.largest_integer)) is not None
+    ]
     wanted = {tuple(map(in_name, key)) for key in named}
     found: dict[tuple[TableName, bool], list[Key]] = {}
     for each in family.of(start):

@@ -202,7 +202,10 @@ class MariaDB:
         return True
 
     def notes(self, connection: Connection) -> list[str]:
-        notes = ["Deleted rows stay in InnoDB's pages and undo log until purge, and in backups of them."]
+        notes = [
+            "Deleted rows stay in InnoDB's pages and undo log until purge, and in backups of them.",
+            "Foreign keys of databases that this user cannot see are not seen here either; hiding creates tables.",
+        ]
         if connection.execute(text("SELECT @@log_bin")).scalar():
             notes.append("The binary log is on and keeps deleted rows until it is purged; replicas follow with delay.")
         triggers = list(connection.execute(_TRIGGERS).scalars())

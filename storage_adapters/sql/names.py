@@ -20,6 +20,8 @@ Key = tuple[object, ...]
 EXACT_IN_JSON = 2**53 - 1
 """The largest integer that every reader of JSON gets right. Source: RFC 7493 (I-JSON), 2.2."""
 
+LARGEST_INTEGER = 2**63 - 1
+
 _INTEGER = re.compile(r"0|-?[1-9][0-9]*")
 
 
@@ -85,7 +87,9 @@ def integer_of(text: str) -> int | None:
     return int(text) if _INTEGER.fullmatch(text) and len(text) <= 40 else None
 
 
-def key_from(named: Mapping[str, KeyValue], types: Mapping[str, TypeEngine[Any]]) -> Key | None:
+def key_from(
+    named: Mapping[str, KeyValue], types: Mapping[str, TypeEngine[Any]], largest_integer: int = LARGEST_INTEGER
+) -> Key | None:
     """The key whose columns have these types, from values as `in_name` writes them, in the order of `types`.
 
     None where a value can be no value of its column, so that there is no such row. Raises ValueError where the
@@ -94,7 +98,10 @@ def key_from(named: Mapping[str, KeyValue], types: Mapping[str, TypeEngine[Any]]
     if set(named) != set(types):
         raise ValueError(f"a row is named by its key columns {sorted(types)}, not by {sorted(named)}")
     values = [_from_name(named[column], kind) for column, kind in types.items()]
-    return None if any(value is None for value in values) else tuple(values)
+    is_possible = all(
+        value is not None and not (isinstance(value, int) and abs(value) > largest_integer) for value in values
+    )
+    return tuple(values) if is_possible else None
 
 
 def _from_name(value: KeyValue, kind: TypeEngine[Any]) -> object | None:

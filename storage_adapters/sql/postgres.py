@@ -63,11 +63,11 @@ _REFERENCES = text("""
            (SELECT array_agg(att.attname::text ORDER BY place.at) FROM unnest(con.confkey) WITH ORDINALITY place(num, at)
             JOIN pg_catalog.pg_attribute att ON att.attrelid = con.confrelid AND att.attnum = place.num)
     FROM pg_catalog.pg_constraint con
-    JOIN pg_catalog.pg_class child ON child.oid = con.conrelid
+    JOIN pg_catalog.pg_class child ON child.oid = COALESCE(pg_catalog.pg_partition_root(con.conrelid), con.conrelid)
     JOIN pg_catalog.pg_namespace child_space ON child_space.oid = child.relnamespace
-    JOIN pg_catalog.pg_class parent ON parent.oid = con.confrelid
+    JOIN pg_catalog.pg_class parent ON parent.oid = COALESCE(pg_catalog.pg_partition_root(con.confrelid), con.confrelid)
     JOIN pg_catalog.pg_namespace parent_space ON parent_space.oid = parent.relnamespace
-    WHERE con.contype = 'f' AND NOT child.relispartition AND NOT parent.relispartition
+    WHERE con.contype = 'f' AND con.conparentid = 0
 """)
 _COLUMNS = text("""
     SELECT space.nspname, rel.relname, rel.relkind = 'r' AND NOT rel.relhassubclass AS has_address, att.attname,
@@ -216,6 +216,7 @@ class Postgres:
         notes = [
             "Deleted rows stay in the table's files until vacuum, in the write-ahead log until it is recycled, and in "
             "archived logs and base backups.",
+            f"Hiding needs the schema {HIDDEN_SCHEMA} with the right to create tables in it, or the right to create it.",
         ]
         triggers = list(connection.execute(_TRIGGERS).scalars())
         if triggers:

@@ -102,9 +102,9 @@ class SqlStore:
         raise Refused(self._name, "rows have no bytes of their own")
 
     def unclaimed(self, places: Sequence[Place]) -> tuple[str, ...]:
-        """Unlisted tables that have a customer column like a listed one, or that hang below one of these."""
+        """Unlisted tables that have a customer column like a listed one, hang below one, or keep hidden rows."""
         rows = [self._rows(place) for place in places]
-        return unlisted(self._schema(rows), rows)
+        return unlisted(self._schema(rows), rows, self._database.dialect)
 
     def close(self) -> None:
         """No connection is open. A second call does nothing; another call of the store connects again."""

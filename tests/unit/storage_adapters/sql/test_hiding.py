@@ -122,7 +122,7 @@ def test_numbers_given_by_the_database_go_on_where_they_were(bench: Workbench, p
 
 
 FAMILY = (
-    "CREATE TABLE a (id int PRIMARY KEY, c varchar(9), note varchar(99))",
+    "CREATE TABLE a (id int PRIMARY KEY, c varchar(9), note varchar(99) NOT NULL)",
     "CREATE TABLE b (id int PRIMARY KEY, a int NOT NULL, FOREIGN KEY (a) REFERENCES a (id))",
     "INSERT INTO a VALUES (1, 'c-1', 'one'), (2, 'c-1', 'two'), (3, 'c-2', 'three')",
     "INSERT INTO b VALUES (1, 1), (2, 1), (3, 2), (4, 3)",
@@ -221,6 +221,18 @@ def test_a_column_that_changed_its_type_since_is_never_squeezed_into_the_old_one
     with pytest.raises(Refused, match="column note of a has changed its type"):
         read.results(bench.store.tombstone(listed))
     assert bench.fingerprint("SELECT * FROM a") == before
+
+
+def test_hidden_rows_whose_key_has_got_another_name_are_not_overlooked(
+    bench: Workbench, place: Listing, read: Reading
+) -> None:
+    bench.run("CREATE TABLE t (id int PRIMARY KEY, c varchar(9))", "INSERT INTO t VALUES (1, 'c-1')")
+    listed = place("c-1", t="c")
+    read.results(bench.store.tombstone(listed))
+    bench.run("ALTER TABLE t RENAME COLUMN id TO number")
+    for asked in ("survey", "bring_back", "erase", "remains", "tombstone"):
+        with pytest.raises(Refused, match="the key of t is another"):
+            list(getattr(bench.store, asked)(listed))
 
 
 def test_trees_and_circles_come_back_as_they_were(bench: Workbench, place: Listing, read: Reading) -> None:

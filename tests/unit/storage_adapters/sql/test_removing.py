@@ -214,7 +214,7 @@ def test_single_rows_are_named_by_composite_keys(bench: Workbench, place: Listin
 
 def test_single_rows_of_another_customer_are_not_touched(bench: Workbench, place: Listing, read: Reading) -> None:
     bench.run(*THREAD)
-    part = place.of("c-1", LISTED, ("message", [{"id": 6}, {"id": 99}, {"id": "07"}, {"id": "x"}]))
+    part = place.of("c-1", LISTED, ("message", [{"id": 6}, {"id": 99}, {"id": "07"}, {"id": "x"}, {"id": 2**70}]))
     assert read.items(bench.store.survey(part)) == []
     assert read.results(bench.store.erase(part)) == {}
     assert bench.count("message") == 6
@@ -427,6 +427,21 @@ def test_partitions_are_seen_through_their_table(place: Listing, read: Reading, 
     assert bench.store.unclaimed([listed]) == ()
     assert read.results(bench.store.erase(listed)) == {DONE: 3}
     assert bench.ask("SELECT * FROM message_1") == [(2, 1, 2)]
+
+
+def test_a_table_that_points_at_a_single_partition_is_not_overlooked(place: Listing, new_workbench: Any) -> None:
+    bench = new_workbench("postgresql")
+    bench.run(
+        "CREATE TABLE message (id int, month int, c varchar(9), PRIMARY KEY (id, month)) PARTITION BY LIST (month)",
+        "CREATE TABLE message_1 PARTITION OF message FOR VALUES IN (1)",
+        "CREATE TABLE vote (id int PRIMARY KEY, message int, month int,"
+        " FOREIGN KEY (message, month) REFERENCES message_1 ON DELETE CASCADE)",
+        "INSERT INTO message VALUES (1, 1, 'c-1')",
+        "INSERT INTO vote VALUES (1, 1, 1)",
+    )
+    with pytest.raises(Refused, match="vote points at message"):
+        list(bench.store.erase(place("c-1", message="c")))
+    assert bench.count("vote") == 1
 
 
 def test_rows_of_another_mariadb_database_hang_below_too(

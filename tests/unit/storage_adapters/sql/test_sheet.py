@@ -54,3 +54,15 @@ def test_tables_of_hidden_rows_are_not_reported(bench: Workbench, place: Listing
     listed = place("c-1", t="c")
     read.results(bench.store.tombstone(listed))
     assert bench.store.unclaimed([listed]) == ()
+
+
+def test_hidden_rows_of_a_table_that_is_listed_no_more_are_reported(
+    bench: Workbench, place: Listing, read: Reading
+) -> None:
+    for name in ("t", "other"):
+        bench.run(f"CREATE TABLE {name} (id int PRIMARY KEY, c varchar(9))", f"INSERT INTO {name} VALUES (1, 'c-1')")
+    read.results(bench.store.tombstone(place("c-1", t="c", other="c")))
+    bench.run("DROP TABLE other")
+    (found,) = bench.store.unclaimed([place("c-1", t="c")])
+    assert "retention_tombstone" in found
+    assert found.endswith("other")

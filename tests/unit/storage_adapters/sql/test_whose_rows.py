@@ -249,9 +249,11 @@ def test_a_list_that_cannot_be_followed_is_refused(
         survey_size(bench, place.of("c-1", tables))
 
 
-def test_a_table_listed_twice_or_both_ways_is_refused(bench: Workbench) -> None:
+def test_a_table_listed_twice_or_both_ways_or_no_table_is_refused(bench: Workbench) -> None:
     bench.run("CREATE TABLE t (id int PRIMARY KEY, c varchar(40))")
     twice = Rows((TablePlace("t", customer_column="c"), TablePlace("t", customer_column="c")), "c-1")
+    with pytest.raises(Refused, match="no table is listed"):
+        survey_size(bench, Rows((), "c-1"))
     with pytest.raises(Refused, match="listed twice"):
         survey_size(bench, twice)
     with pytest.raises(Refused, match="either a customer column or `through`"):
