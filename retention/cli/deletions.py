@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from retention.model.plan import Plan, PlanItem
     from retention.workflows.deployment import Deployment
+    from retention.workflows.find_drift import Drift
     from retention.workflows.run_cycle import Cycle
     from retention.workflows.strand_run import Moment
 
@@ -36,7 +37,11 @@ def plan(
     *,
     json: Json = False,
 ) -> None:
-    """Show what would be done, to which copies, why and when. Touches nothing."""
+    """Show what would be done, to which copies, why and when. Touches nothing.
+
+    Tables that look like a customer's and that no dataset covers are named too.
+    """
+    from retention.workflows.find_drift import find_drift
     from retention.workflows.plan_deletions import plan_deletions
     from retention.workflows.plan_file import plan_document
     from retention.workflows.timetable import time_zone_of
@@ -45,15 +50,27 @@ def plan(
         zone = time_zone_of(deployment)
         instant = read_instant(as_of, zone, "--as-of") if as_of else deployment.clock.now()
         made = plan_deletions(deployment, instant)
+        drifts = find_drift(deployment)
     if out is not None:
         with writing(out) as file:
             file.write(plan_document(made).encode())
     if json:
-        say_json(as_json(made))
+        document = as_json(made)
+        assert isinstance(document, dict)
+        say_json({**document, "drift": [as_json(drift) for drift in drifts]})
         return
     _show_plan(made, zone)
+    for drift in drifts:
+        tell(_drift(drift))
     if out is not None:
         say(f"kept in {out}: retention run --plan {out} does this and nothing else")
+
+
+def _drift(drift: Drift) -> str:
+    if drift.problem is not None:
+        return f"tables that the policy forgot could not be looked for: {drift.problem}"
+    names = ", ".join(drift.tables)
+    return f"{drift.store}: {names} may hold customers' data and is in no dataset; add it to the policy"
 
 
 def _show_plan(made: Plan, zone: ZoneInfo) -> None:

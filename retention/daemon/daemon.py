@@ -22,6 +22,7 @@ from retention.wiring import open_deployment
 from retention.workflows.carry_out_plan import RunHooks
 from retention.workflows.deployment import Deployment
 from retention.workflows.failures import explain_failure, is_passing
+from retention.workflows.find_drift import find_drift
 from retention.workflows.measure import measure
 from retention.workflows.run_cycle import NotTheOwner, run_cycle
 from retention.workflows.strand_run import LeaseLost, Moment, Stopped
@@ -145,7 +146,17 @@ class Daemon:
         self._job(JobName.DELETIONS, lambda hooks: len(run_cycle(self._deployment, hooks).report.troubles))
 
     def _verify(self) -> None:
-        self._job(JobName.VERIFICATION, lambda hooks: len(verify_again(self._deployment, hooks).troubles))
+        self._job(JobName.VERIFICATION, self._look_again)
+
+    def _look_again(self, hooks: RunHooks) -> int:
+        """Verified data is looked at again, and tables that the policy forgot are named; how much trouble there was."""
+        troubles = len(verify_again(self._deployment, hooks).troubles)
+        for drift in find_drift(self._deployment):
+            troubles += 1
+            _log.warning(
+                "the policy does not cover every table", store=drift.store, tables=drift.tables, why=drift.problem
+            )
+        return troubles
 
     def _job(self, name: JobName, work: Callable[[RunHooks], int]) -> None:
         """Do the work and tell how it ended. What another process or a failure took from us is tried again soon."""

@@ -234,7 +234,9 @@ def written_dates_exist(reading: Reading) -> Iterator[Problem]:
             message = "rows and cache keys do not tell when they were written; write `from: start`"
             yield reading.source.problem(("datasets", name, "keep-at-least", "from"), message)
         if dataset.encrypted is not Encryption.NO:
-            message = "keys go as a whole, and objects of different ages do not; write `from: start`, or `encrypted: no`"
+            message = (
+                "keys go as a whole, and objects of different ages do not; write `from: start`, or `encrypted: no`"
+            )
             yield reading.source.problem(("datasets", name, "keep-at-least", "from"), message)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from retention.clock import ManualClock
+from retention.wiring import Parts, assemble, file_provider
 from retention.workflows.adopt_policy import adopt_policy
 from retention.workflows.deployment import Deployment
 from retention.workflows.read_facts import read_facts
@@ -19,7 +20,6 @@ from retention.workflows.record_facts import Recorded, record_facts
 from retention.workflows.run_cycle import Cycle, run_cycle
 from retention.workflows.seal import seal
 from retention.workflows.status import CaseStatus, status
-from retention.wiring import Parts, assemble, file_provider
 from storage_adapters.files import FileStore
 from storage_adapters.memory import MemoryStore
 
@@ -48,7 +48,12 @@ datasets:
     keep-at-least: {period: 6 months, from: written, basis: CSL 23(3)}
 rules:
   customer-deletion:
-    {title: D, clause: "6.10", when: [data-deleted, service-released], buffer: none, tombstone: 24 hours, complete-within: 15 days}
+    title: D
+    clause: "6.10"
+    when: [data-deleted, service-released]
+    buffer: none
+    tombstone: 24 hours
+    complete-within: 15 days
   end-of-service:
     title: E
     clause: "6.11"
