@@ -20,6 +20,7 @@ from pydantic_core import ErrorDetails
 from retention.errors import InputError
 from retention.policy.problems import did_you_mean, explain, listed, quoted
 from retention.policy.source import Place, Source, read_file
+from retention.settings.credentials import with_credentials
 from retention.settings.sections import FileForm, MemoryStore, S3Store, Settings, StoreSettings
 from retention.settings.toml_places import places_of, syntax_problem
 
@@ -42,7 +43,8 @@ def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
     """The settings in the file at `path`, with what `environ` says over them.
 
     `path=None` reads `retention.toml` in the working directory, or is the embedded default under `./var` where there is
-    none. `RETENTION_STORES__APP_DATABASE__URL` is the key `url` of the section `[stores.app-database]`.
+    none. `RETENTION_STORES__APP_DATABASE__URL` is the key `url` of the section `[stores.app-database]`; a file of such a
+    name in `$CREDENTIALS_DIRECTORY` counts like the variable.
     Raises InputError with every problem at once, each at its line of the file or at its variable, and never with a secret.
     """
     if path is None and SETTINGS_FILE.exists():
@@ -50,7 +52,7 @@ def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
     draft = _Draft(Source(str(path or SETTINGS_FILE)))
     if path is not None:
         draft.add_file(path)
-    draft.add_environment(environ)
+    draft.add_environment(with_credentials(environ, _PREFIX))
     if path is None:
         draft.add_embedded_stores()
     draft.read_secret_files()

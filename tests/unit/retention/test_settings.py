@@ -348,3 +348,26 @@ def test_a_named_file_that_is_not_there_is_no_embedded_default(somewhere: Path) 
 
 def test_the_memory_store_has_nothing_to_configure() -> None:
     assert MemoryStore().kind == "memory"
+
+
+def test_a_secret_comes_from_a_file_of_the_credentials_folder(tmp_path: Path) -> None:
+    (tmp_path / "RETENTION_STORES__OBJECTS__ACCESS_KEY").write_text("id\n", encoding="utf-8")
+    (tmp_path / "RETENTION_STORES__OBJECTS__SECRET_KEY").write_text("hush\n", encoding="utf-8")
+    (tmp_path / "another-service").write_bytes(b"\xff")
+    environ = {"CREDENTIALS_DIRECTORY": str(tmp_path), "RETENTION_STORES__OBJECTS__ACCESS_KEY": "set"}
+    store = load_settings(ROOT / "deploy" / "retention.toml", environ).stores["objects"]
+    assert isinstance(store, S3Store)
+    assert store.access_key == "set", "a variable stands over a file"
+    assert store.secret_key is not None
+    assert store.secret_key.get_secret_value() == "hush"
+    assert "hush" not in repr(store)
+
+
+def test_a_credentials_folder_that_is_not_there_is_named() -> None:
+    with pytest.raises(InputError, match="CREDENTIALS_DIRECTORY: /nowhere cannot be read: No such file or directory"):
+        load_settings(ROOT / "deploy" / "retention.toml", {"CREDENTIALS_DIRECTORY": "/nowhere"})
+
+
+def test_the_settings_for_a_server_are_valid() -> None:
+    settings = load_settings(ROOT / "deploy" / "retention.toml", {})
+    assert settings.store_kinds == {"objects": "s3", "app-database": "sql", "cache": "redis", "backups": "s3"}
