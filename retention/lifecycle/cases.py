@@ -16,11 +16,11 @@ from datetime import UTC, datetime
 
 from retention.lifecycle.drafts import Draft, Scope, drafts_of
 from retention.lifecycle.holds import holds_of
-from retention.lifecycle.states import MOVES_DATES, STARTING
 from retention.lifecycle.subscriptions import Flag, PolicyAt, SubscriptionKey, Timeline, fold
 from retention.model.case import Case, Strand
 from retention.model.copy import CopyRole
 from retention.model.fact import Fact, FactKey
+from retention.model.fact_roles import MOVES_DATES, STARTING
 from retention.model.hold import Hold
 from retention.model.policy import Policy
 

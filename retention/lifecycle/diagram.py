@@ -8,19 +8,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 
-from retention.lifecycle.states import (
-    ALWAYS_CANCEL,
-    CANCELS,
-    ENDINGS,
-    INSTRUCTIONS,
-    MOVES_DATES,
-    OPEN,
-    REVOCABLE,
-    TRANSITIONS,
-    StrandEvent,
-)
+from retention.lifecycle.states import OPEN, REVOCABLE, TRANSITIONS, StrandEvent
 from retention.model.case import StrandState
 from retention.model.fact import FactType
+from retention.model.fact_roles import ALWAYS_CANCEL, CANCELS, ENDINGS, INSTRUCTIONS, MOVES_DATES
 
 STATES: Mapping[StrandState, str] = {
     StrandState.BUFFER: "The data is only stored: reads and writes are refused, caches are cleared.",

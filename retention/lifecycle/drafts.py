@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 from retention.lifecycle.dates import dates_of
 from retention.lifecycle.places import locate
-from retention.lifecycle.states import INSTRUCTIONS
 from retention.lifecycle.subscriptions import Ending, SubscriptionKey, Timeline
 from retention.model.case import Case, Strand, case_id, strand_id
 from retention.model.fact import Fact, Part
+from retention.model.fact_roles import INSTRUCTIONS
 from retention.model.policy import Dataset, Encryption, KeepFrom, Policy, Rule
 
 
@@ -189,13 +189,11 @@ def _tells_subscriptions(dataset: Dataset) -> bool:
 
 
 def _shreds_key(dataset: Dataset, part: Part, *, others_remain: bool) -> bool:
-    """Whether everything under the keys goes, and goes at once.
+    """Whether everything under the keys goes.
 
-    A key has to stay while anything under it is still needed, or has its own date of deletion; a key for the whole
-    dataset also where only a part of it goes.
+    A key has to stay while anything under it is still needed; a key for the whole dataset also where only a part of it goes.
     """
-    minimum = dataset.keep_at_least
-    if others_remain or (minimum is not None and minimum.starts is KeepFrom.WRITTEN):
+    if others_remain:
         return False
     return dataset.encrypted is Encryption.OBJECT or (
         dataset.encrypted is Encryption.CUSTOMER and part.is_whole_dataset

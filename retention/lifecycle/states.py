@@ -18,6 +18,7 @@ from enum import StrEnum
 
 from retention.model.case import StrandState
 from retention.model.fact import FactType
+from retention.model.fact_roles import CANCELS
 
 S = StrandState
 
@@ -88,46 +89,6 @@ def next_state(state: StrandState, event: StrandEvent) -> StrandState:
 
 
 # ------------------------------------------------------------------------------------------- facts as events
-
-ENDINGS = frozenset(
-    {
-        FactType.SERVICE_EXPIRED,
-        FactType.SERVICE_TERMINATED,
-        FactType.SERVICE_RELEASED,
-        FactType.ARREARS_STARTED,
-        FactType.ACCOUNT_CLOSED,
-    }
-)
-"""Facts that end subscriptions; their data goes when the last subscription that needs it has ended."""
-
-INSTRUCTIONS = frozenset({FactType.DATA_DELETED, FactType.DELETION_ORDERED})
-"""Facts that say themselves what has to go, whatever subscriptions there are (clauses 6.10 and 6.2(4))."""
-
-STARTING = ENDINGS | INSTRUCTIONS
-
-MOVES_DATES = frozenset({FactType.AGREEMENT_MADE, FactType.HOLD_PLACED, FactType.HOLD_RELEASED})
-"""Facts that start and end nothing: they say until when something waits."""
-
-CANCELS: Mapping[FactType, frozenset[FactType]] = {
-    FactType.ARREARS_CLEARED: frozenset({FactType.ARREARS_STARTED}),
-    FactType.SERVICE_RENEWED: frozenset(
-        {FactType.SERVICE_EXPIRED, FactType.SERVICE_TERMINATED, FactType.ARREARS_STARTED}
-    ),
-    FactType.SERVICE_ACTIVATED: frozenset(
-        {
-            FactType.SERVICE_EXPIRED,
-            FactType.SERVICE_TERMINATED,
-            FactType.SERVICE_RELEASED,
-            FactType.ARREARS_STARTED,
-            FactType.ACCOUNT_CLOSED,
-        }
-    ),
-    FactType.DELETION_WITHDRAWN: STARTING,
-}
-"""Which endings a fact can undo at all. The rule's `cancelled-by` decides whether it does; ordering again inside a buffer
-and withdrawing the instruction itself always do."""
-
-ALWAYS_CANCEL = frozenset({FactType.SERVICE_ACTIVATED, FactType.DELETION_WITHDRAWN})
 
 
 def event_of(fact_type: FactType, started_by: FactType) -> StrandEvent | None:

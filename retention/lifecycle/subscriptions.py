@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from retention.lifecycle.states import ALWAYS_CANCEL, CANCELS, ENDINGS, INSTRUCTIONS, STARTING
 from retention.model.fact import Fact, FactKey, FactType
+from retention.model.fact_roles import ALWAYS_CANCEL, CANCELS, ENDINGS, INSTRUCTIONS, STARTING
 from retention.model.policy import Policy
 
 UNNAMED = ""

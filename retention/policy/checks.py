@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
+from retention.model.fact_roles import CANCELS, ENDINGS, INSTRUCTIONS, STARTING
 from retention.model.period import Period, PeriodUnit
 from retention.model.policy import Encryption, KeepFrom
 from retention.policy.document import BackupForm, Document, LocationForm, TableForm
-from retention.policy.facts import CANCELS, ENDINGS, INSTRUCTIONS, STARTING
 from retention.policy.lengths import longest_hours, shortest_hours
 from retention.policy.problems import Problem, did_you_mean, one_of, quoted
 from retention.policy.source import Place, Source

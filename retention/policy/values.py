@@ -23,10 +23,10 @@ from pydantic import (
 )
 
 from retention.model.fact import FactType
+from retention.model.fact_roles import CANCELS, STARTING
 from retention.model.period import Period, PeriodUnit, parse_period
 from retention.model.policy import Encryption
 from retention.policy.cron import parse_cron
-from retention.policy.facts import CANCELS, STARTING
 from retention.policy.problems import did_you_mean, quoted
 from retention.policy.templates import keys_template, prefix_template, sets_template
 from retention.policy.work_calendar import calendar_names

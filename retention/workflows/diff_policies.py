@@ -15,9 +15,10 @@ from pathlib import Path
 from retention.catalog import cases as case_rows
 from retention.catalog import facts as fact_rows
 from retention.lifecycle.cases import History, derive
-from retention.lifecycle.states import ENDINGS, OPEN, STARTING
+from retention.lifecycle.states import OPEN
 from retention.model.case import Case, Strand
 from retention.model.fact import Fact, FactKey, FactType, Part
+from retention.model.fact_roles import ENDINGS, STARTING
 from retention.model.policy import Policy
 from retention.model.record import CaseRecord
 from retention.policy.diff import Change, compare

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 
 from retention.lifecycle.cases import Derived, History, derive
 from retention.lifecycle.precedence import Progress, next_steps
-from retention.lifecycle.states import ENDINGS, INSTRUCTIONS, OPEN, REVOCABLE
+from retention.lifecycle.states import OPEN, REVOCABLE
 from retention.model.case import Strand, StrandState
 from retention.model.fact import Agreement, Fact, FactKey, FactType, HoldTerms, Part
+from retention.model.fact_roles import ENDINGS, INSTRUCTIONS
 from retention.model.period import Period, PeriodUnit
 from retention.model.plan import StepKind
 from tests.unit.retention.lifecycle.world import CUSTOMER, SHANGHAI, instant, policy

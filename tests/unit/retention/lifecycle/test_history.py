@@ -174,30 +174,15 @@ def test_the_last_part_takes_what_all_shared_and_the_key() -> None:
     ]
 
 
-def test_a_key_stays_where_each_object_has_its_own_date_of_deletion() -> None:
-    dated = policy(
-        **{
-            'in: {store: objects, prefix: "weights/{customer}/"}': 'in: {store: objects, prefix: "weights/{customer}/"}, '
-            "keep-at-least: {period: 6 months, from: written, basis: 法}"
-        }
-    )
-    strand = next(s for s in derive([EXPIRED], [dated]).cases[0].strands if s.dataset == "weights")
-    assert not strand.shreds_key
-    assert str(strand.keep_written) == "6 months"
-
-
-def test_keys_of_single_objects_stay_too_where_others_or_a_date_need_them() -> None:
+def test_keys_of_single_objects_stay_too_where_others_need_them() -> None:
     own = policy(
         **{
             "services: [notebook], personal-information: true, encrypted: customer": "services: [notebook], "
             "personal-information: true, encrypted: object",
-            "from: start": "from: written",
         }
     )
     (notebooks,) = derive([*NOTEBOOKS, FIRST], [own]).cases[0].strands
-    (invoices,) = derive([fact("service-expired", "2026-03-01", "billing")], [own]).cases[0].strands
     assert not notebooks.shreds_key
-    assert not invoices.shreds_key
 
 
 def test_a_part_of_a_dataset_is_erased_and_its_key_stays() -> None:

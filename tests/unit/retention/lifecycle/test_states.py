@@ -5,14 +5,9 @@ from __future__ import annotations
 import pytest
 
 from retention.lifecycle.states import (
-    CANCELS,
-    ENDINGS,
-    INSTRUCTIONS,
-    MOVES_DATES,
     OPEN,
     PROGRESS,
     REVOCABLE,
-    STARTING,
     TRANSITIONS,
     NoSuchTransition,
     StrandEvent,
@@ -22,6 +17,7 @@ from retention.lifecycle.states import (
 )
 from retention.model.case import StrandState
 from retention.model.fact import FactType
+from retention.model.fact_roles import CANCELS, ENDINGS, INSTRUCTIONS, MOVES_DATES, STARTING
 
 # One line per state: where each event leads, in the order of the heading; "." is nowhere.
 TABLE = """

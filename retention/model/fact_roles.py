@@ -1,4 +1,7 @@
-"""Which facts start a deletion, and which take one back, as far as a policy may say so."""
+"""What facts do to each other: which start a deletion, which take one back, which move its dates.
+
+The policy file is checked against these tables, and the lifecycle is made of them.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +18,17 @@ ENDINGS = frozenset(
         FactType.ACCOUNT_CLOSED,
     }
 )
+"""Facts that end subscriptions; their data goes when the last subscription that needs it has ended."""
+
 INSTRUCTIONS = frozenset({FactType.DATA_DELETED, FactType.DELETION_ORDERED})
+"""Facts that say themselves what has to go, whatever subscriptions there are (clauses 6.10 and 6.2(4))."""
+
 STARTING = ENDINGS | INSTRUCTIONS
+"""Facts that open a case."""
+
+MOVES_DATES = frozenset({FactType.AGREEMENT_MADE, FactType.HOLD_PLACED, FactType.HOLD_RELEASED})
+"""Facts that start and end nothing: they say until when something waits."""
+
 CANCELS: Mapping[FactType, frozenset[FactType]] = {
     FactType.ARREARS_CLEARED: frozenset({FactType.ARREARS_STARTED}),
     FactType.SERVICE_RENEWED: frozenset(
@@ -33,4 +45,8 @@ CANCELS: Mapping[FactType, frozenset[FactType]] = {
     ),
     FactType.DELETION_WITHDRAWN: STARTING,
 }
-"""Which starting facts a fact can take back at all; the same table as `retention.lifecycle.states` (a test compares)."""
+"""Which endings a fact can undo at all. The rule's `cancelled-by` decides whether it does; ordering again inside a buffer
+and withdrawing the instruction itself always do."""
+
+ALWAYS_CANCEL = frozenset({FactType.SERVICE_ACTIVATED, FactType.DELETION_WITHDRAWN})
+"""Facts that take back what they can, whatever the rule says."""
