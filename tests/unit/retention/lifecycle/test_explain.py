@@ -97,7 +97,7 @@ def test_a_held_and_kept_release_in_chinese() -> None:
 
 ACTIVE = fact("service-activated", "2026-01-01", "inference")
 MOVES = policy(**{"holidays: CN,": "holidays: CN, last-day-off: moves,"})
-WRITTEN = policy(**{"from: start": "from: written"})
+WRITTEN = policy(**{"from: start": "from: written", "encrypted: object": "encrypted: no"})
 GROUNDED = replace(fact("deletion-ordered", "2026-03-01", dataset="weights"), ground="网信办令 3")
 REVIEWED = replace(HOLD, hold=replace(HOLD.hold, review_at=instant("2026-06-01"))) if HOLD.hold else HOLD
 S = StrandState
