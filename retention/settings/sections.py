@@ -157,7 +157,7 @@ class SqlStore(Section):
     kind: Literal["sql"]
     url: DatabaseUrl
     region: Text | None = None
-    statement_timeout: Duration = timedelta(seconds=5)
+    statement_timeout: Duration = timedelta(seconds=30)
 
 
 class RedisStore(Section):
