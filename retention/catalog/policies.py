@@ -6,8 +6,11 @@ from datetime import datetime
 
 from sqlmodel import Session, col, func, select
 
-from retention.catalog.rows import put_if_absent
+from retention.catalog import leases
 from retention.catalog.tables import ApprovalRow, PolicyRow
+
+_LOCK = "policies"
+"""Who adopts or approves looks first whether it was done; two at the same moment take turns."""
 
 
 def has_version(session: Session, policy_hash: str) -> bool:
@@ -17,7 +20,12 @@ def has_version(session: Session, policy_hash: str) -> bool:
 
 def add_version(session: Session, policy_hash: str, version: str, document: str, now: datetime) -> bool:
     """The version is adopted; False where it was already. `document` is its canonical text."""
-    return put_if_absent(session, PolicyRow, hash=policy_hash, version=version, document=document, adopted_at=now)
+    leases.hold_still(session, _LOCK)
+    if has_version(session, policy_hash):
+        return False
+    session.add(PolicyRow(hash=policy_hash, version=version, document=document, adopted_at=now))
+    session.flush()
+    return True
 
 
 def documents(session: Session) -> tuple[str, ...]:
@@ -27,7 +35,12 @@ def documents(session: Session) -> tuple[str, ...]:
 
 def approve(session: Session, subject: str, officer: str, now: datetime) -> bool:
     """Record that `officer` approves the plan or policy with the content hash `subject`; False where they had already."""
-    return put_if_absent(session, ApprovalRow, subject=subject, officer=officer, at=now)
+    leases.hold_still(session, _LOCK)
+    if session.get(ApprovalRow, (subject, officer)) is not None:
+        return False
+    session.add(ApprovalRow(subject=subject, officer=officer, at=now))
+    session.flush()
+    return True
 
 
 def approval_count(session: Session, subject: str) -> int:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from sqlalchemy import Insert
 from sqlalchemy.dialects import mysql, postgresql, sqlite
-from sqlmodel import Session, SQLModel
+from sqlmodel import Session, SQLModel, col
 
 
-def put_if_absent(session: Session, table: type[SQLModel], **values: object) -> bool:
-    """The row is there; True where this call made it.
+def put_if_absent(session: Session, table: type[SQLModel], **values: object) -> None:
+    """The row is there, with these values or, where it was there before, with its own.
 
-    Where another transaction is making it, this one waits for that to end. `values` fit their columns.
+    Where another transaction is making it, this one waits for that to end. The first of `values` is the primary key.
     """
-    return session.connection().execute(_insert(session.get_bind().dialect.name, table, values)).rowcount == 1
+    session.connection().execute(_insert(session.get_bind().dialect.name, table, values))
 
 
 def _insert(dialect: str, table: type[SQLModel], values: dict[str, object]) -> Insert:
@@ -21,5 +21,6 @@ def _insert(dialect: str, table: type[SQLModel], values: dict[str, object]) -> I
             return postgresql.insert(table).values(**values).on_conflict_do_nothing()
         case "sqlite":
             return sqlite.insert(table).values(**values).on_conflict_do_nothing()
-        case _:
-            return mysql.insert(table).values(**values).prefix_with("IGNORE")
+        case _:  # INSERT IGNORE would leave a shared lock on the row, from which two that wait can only deadlock
+            key = next(iter(values))
+            return mysql.insert(table).values(**values).on_duplicate_key_update({key: col(getattr(table, key))})

@@ -8,7 +8,7 @@ from retention.lifecycle.places import locate
 from retention.model.policy import Policy
 from retention.workflows.deployment import Deployment
 from storage_adapters.contract import Place, Rows
-from storage_adapters.errors import StoreError
+from storage_adapters.errors import NotFound, StoreError
 
 _ANYBODY = "drift"  # places are asked for their tables only; whose rows would be found does not matter
 
@@ -30,6 +30,8 @@ def find_drift(deployment: Deployment) -> tuple[Drift, ...]:
     for name, places in _row_places(policy).items():
         try:
             tables = deployment.store(name).unclaimed(places)
+        except NotFound:
+            continue  # no database, and so nothing in it that could be forgotten
         except StoreError as error:
             found.append(Drift(name, problem=str(error)))
             continue

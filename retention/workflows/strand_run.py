@@ -94,11 +94,15 @@ class StrandRun:
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
-        """A transaction under the lease. Raises LeaseLost where another daemon holds it now."""
+        """A transaction under the lease and the customer's lock: whoever tells a fact comes before it or after it.
+
+        Raises LeaseLost where another daemon holds the lease now.
+        """
         with self.deployment.catalog.transaction() as session:
             wall = self.deployment.wall.now()
             if not leases.renew(session, self.lease, wall, self.deployment.lease_term):
                 raise LeaseLost("another daemon has taken over this catalogue")
+            fact_rows.lock_customer(session, self.record.customer, self.now)
             yield session
 
     @contextmanager

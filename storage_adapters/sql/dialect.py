@@ -69,6 +69,7 @@ class Declared(UserDefinedType[Any]):
         self.spelling = spelling
 
     def get_col_spec(self, **_: object) -> str:
+        """The type's words in the database's DDL."""
         return self.spelling
 
 
@@ -79,6 +80,7 @@ class DeclaredText(Declared):
 
     @property
     def python_type(self) -> type[str]:
+        """Its values are text."""
         return str
 
 

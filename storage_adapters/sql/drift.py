@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from storage_adapters.contract import Rows
+from storage_adapters.contract import Rows, TablePlace
 from storage_adapters.sql.dialect import Dialect
 from storage_adapters.sql.names import TableName
 from storage_adapters.sql.schema import Schema, hidden_name
@@ -19,12 +19,7 @@ def unlisted(schema: Schema, places: Sequence[Rows], dialect: Dialect) -> tuple[
     """
     entries = [entry for place in places for entry in place.tables]
     listed = {facts.name for entry in entries for facts in schema.find(entry.name)}
-    telling = {entry.customer_column.casefold() for entry in entries if entry.customer_column is not None}
-    found = {
-        name
-        for name, facts in schema.tables.items()
-        if name not in listed and any(column.casefold() in telling for column in facts.declared)
-    }
+    found = _with_customer_column(schema, entries) - listed
     reached: set[TableName] = set()
     while reached != found:
         reached = set(found)
@@ -32,3 +27,10 @@ def unlisted(schema: Schema, places: Sequence[Rows], dialect: Dialect) -> tuple[
     if entries:
         found |= set(schema.hidden) - {hidden_name(dialect, name) for name in listed}
     return tuple(sorted(schema.label(name) for name in found))
+
+
+def _with_customer_column(schema: Schema, entries: Sequence[TablePlace]) -> set[TableName]:
+    telling = {entry.customer_column.casefold() for entry in entries if entry.customer_column is not None}
+    return {
+        name for name, facts in schema.tables.items() if any(column.casefold() in telling for column in facts.declared)
+    }

@@ -19,7 +19,7 @@ README = ROOT / "README.md"
 CHINESE = ROOT / "docs" / "README.zh-CN.md"
 
 FENCE = re.compile(r"^```(?P<info>\S*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
-TIME = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\+08:00"
+TIME = r"\d{4}-\d\d-\d\d \d\d:\d\d(?::\d\d)? \+08:00"
 DIFFERS = [
     (re.compile(rf"((?:as of|keys destroyed|key store:) ){TIME}"), r"\1NOW"),
     (re.compile(r"\be\d{8}t\d{4}-[0-9a-f]{12}\b"), "EPOCH"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -139,22 +139,53 @@ class Provider:
         return sorted(str(p.relative_to(self.objects)) for p in base.rglob("*") if p.is_file()) if base.exists() else []
 
 
-def open_provider(root: Path, clock: ManualClock) -> Provider:
+def open_provider(
+    root: Path, clock: ManualClock, catalog_url: str | None = None, lease_term: timedelta = timedelta(seconds=15)
+) -> Provider:
+    """A process of the provider's; its catalogue is a file of the embedded kind where no URL is given."""
     objects, backups = root / "objects", root / "backups"
     for folder in (objects, backups):
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(exist_ok=True, parents=True)
     keys = file_provider(root / "keys", clock)
     cache = MemoryStore("cache")
     parts = Parts(
-        catalog_url=f"sqlite:///{root / 'catalog.db'}",
+        catalog_url=catalog_url or f"sqlite:///{root / 'catalog.db'}",
         ledger_directory=root / "ledger",
         origin="test.example/ledger",
         provider=keys,
         ledger_keys=keys,
         stores={"objects": FileStore("objects", objects), "cache": cache, "backups": FileStore("backups", backups)},
         store_kinds={"objects": "files", "cache": "redis", "backups": "files"},
+        lease_term=lease_term,
     )
     return Provider(assemble(parts, clock), clock, objects, cache, root)
+
+
+@pytest.fixture(params=["sqlite", "postgres", "mariadb"])
+def catalog_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty catalogue of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'catalog.db'}"
+    url: str = request.getfixturevalue(f"{request.param}_database")
+    return url
+
+
+@pytest.fixture
+def processes(tmp_path: Path, catalog_url: str) -> Iterator[Callable[[], Provider]]:
+    """Each call is another process of one and the same provider, on every kind of catalogue; they share one clock."""
+    clock = ManualClock(START)
+    opened: list[Provider] = []
+
+    def another() -> Provider:
+        opened.append(open_provider(tmp_path / "disk", clock, catalog_url))
+        return opened[-1]
+
+    policy = tmp_path / "policies.yaml"
+    policy.write_text(POLICY, encoding="utf-8")
+    adopt_policy(another().deployment, policy)
+    yield another
+    for process in opened:
+        process.deployment.close()
 
 
 @pytest.fixture

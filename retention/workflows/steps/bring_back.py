@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from sqlmodel import Session
 
 from retention.catalog import cases as case_rows
-from retention.catalog import facts as fact_rows
 from retention.catalog import steps
 from retention.model.case import StrandState
 from retention.model.copy import CopyRole
@@ -32,7 +31,6 @@ def bring_back(run: StrandRun) -> None:
         results = _show(run) if _may_be_hidden(run) else Counter[ItemResult]()
         run.acted(StepKind.BRING_BACK)
         with run.transaction() as session:
-            fact_rows.lock_customer(session, run.record.customer, run.now)
             is_believed = not results[ItemResult.REFUSED] or _tries(run, session) >= _LOOKS
             stamps: tuple[case_rows.Stamp, ...] = ("settled_at",) if is_believed else ()
             case_rows.move_strand(session, run.record, StrandState.BROUGHT_BACK, run.now, *stamps)

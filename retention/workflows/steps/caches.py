@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from retention.catalog import cases as case_rows
-from retention.catalog import facts as fact_rows
 from retention.model.copy import CopyRole, CopyStatus
 from retention.model.plan import StepKind
 from retention.workflows.strand_run import StrandRun
@@ -20,7 +19,6 @@ def clear_caches(run: StrandRun) -> None:
         cleared = [_clear(run, status) for status in caches]
         run.acted(StepKind.CLEAR_CACHES)
         with run.transaction() as session:
-            fact_rows.lock_customer(session, run.record.customer, run.now)
             case_rows.move_strand(session, run.record, run.record.state, run.now, "cleared_at")
             run.finish(session, StepKind.CLEAR_CACHES, {"items": sum(s.gone_count for s in cleared)})
     run.reload()

@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from sqlmodel import Session
 
 from retention.catalog import cases as case_rows
-from retention.catalog import facts as fact_rows
 from retention.catalog import keys as key_rows
 from retention.errors import NotInOrder
 from retention.keys.errors import KeyGone, KeyRefused
@@ -32,14 +31,12 @@ def restrict(run: StrandRun) -> None:
     """The keys of the strand's data refuse, proven by a read, and the strand says so. A second call changes nothing."""
     with run.step(StepKind.RESTRICT):
         with run.transaction() as session:
-            fact_rows.lock_customer(session, run.record.customer, run.now)
             strand = run.record.strand
             key_count = settle_key_states(session, run.record.customer, strand.dataset, restricting=strand.id)
         run.acted(StepKind.RESTRICT)
         forget_keys(run.deployment, run.record)
         refused_count = prove_refused(run.deployment, run.record)
         with run.transaction() as session:
-            fact_rows.lock_customer(session, run.record.customer, run.now)
             case_rows.move_strand(session, run.record, run.record.state, run.now, "restricted_at")
             body = {"keys": key_count, "refused": refused_count, "by": "keys" if refused_count else "nothing sealed"}
             run.finish(session, StepKind.RESTRICT, dict(body))

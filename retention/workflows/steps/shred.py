@@ -58,7 +58,6 @@ def check_no_return(run: StrandRun, session: Session) -> StrandRecord:
 
     Raises StrandChanged where it is not the one that was read, and Blocked, naming what stops it.
     """
-    fact_rows.lock_customer(session, run.record.customer, run.now)
     record = case_rows.strand(session, run.record.strand.id, lock=True)
     if record.version != run.record.version or record.state is not run.record.state:
         raise StrandChanged(record.strand.id)

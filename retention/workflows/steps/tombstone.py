@@ -6,7 +6,6 @@ from collections import Counter
 from dataclasses import dataclass, replace
 
 from retention.catalog import cases as case_rows
-from retention.catalog import facts as fact_rows
 from retention.catalog import keys as key_rows
 from retention.keys.sealed import HEADER_LENGTH, read_header
 from retention.lifecycle.states import StrandEvent, next_state
@@ -38,7 +37,6 @@ def tombstone(run: StrandRun) -> None:
         seen = sum((_hide(run, status) for status in counted), Counter[ItemResult]())
         run.acted(StepKind.TOMBSTONE)
         with run.transaction() as session:
-            fact_rows.lock_customer(session, run.record.customer, run.now)
             state = next_state(run.record.state, StrandEvent.TOMBSTONED)
             case_rows.move_strand(session, run.record, state, run.now, "tombstoned_at")
             settle_key_states(session, run.record.customer, run.record.strand.dataset)
