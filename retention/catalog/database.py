@@ -80,7 +80,7 @@ def open_catalog(url: str) -> Catalog:
         raise InputError(
             f"catalog.url: {backend!r} is not supported; write sqlite, postgresql+psycopg or mysql+pymysql"
         )
-    if backend == "sqlite" and parsed.database and parsed.database != ":memory:":
+    if backend == "sqlite" and parsed.database and not parsed.database.startswith((":memory:", "file:")):
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     if backend == "sqlite":
         engine = create_engine(parsed)
