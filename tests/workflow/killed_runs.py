@@ -143,6 +143,10 @@ def expire(deployment: Deployment) -> None:
     tell(deployment, "service-expired", "c-1", "end", service="training")
 
 
+def renew(deployment: Deployment) -> None:
+    tell(deployment, "service-renewed", "c-1", "renewed", service="training")
+
+
 def delete(deployment: Deployment) -> None:
     tell(deployment, "data-deleted", "c-1", "delete")
 
