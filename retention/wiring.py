@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -69,13 +69,12 @@ def assemble(parts: Parts, clock: Clock | None = None) -> Deployment:
     clock = clock or wall
     catalog = open_catalog(parts.catalog_url)
     signer = LedgerSigner(parts.origin, parts.ledger_keys)
-    if is_new(catalog):
-        parts.ledger_keys.create_ledger_keys()
-        ledger = Ledger.create(parts.ledger_directory, signer)
-    else:
-        ledger = Ledger(parts.ledger_directory, signer.verifier_key)
-    _check_same_age(catalog, ledger)
-    journal = Journal(catalog, ledger, signer, Commitments(parts.ledger_keys.commitment_key()))
+    with ExitStack() as when_refused:
+        when_refused.callback(catalog.close)
+        ledger = _ledger_of(catalog, parts, signer)
+        commitments = Commitments(parts.ledger_keys.commitment_key())
+        when_refused.pop_all()
+    journal = Journal(catalog, ledger, signer, commitments)
     key_store = CatalogKeyStore(catalog)
     keyring = Keyring(key_store, parts.provider, clock.now, wall.ticks)
     return Deployment(
@@ -91,6 +90,16 @@ def assemble(parts: Parts, clock: Clock | None = None) -> Deployment:
         roll_every=parts.roll_every,
         lease_term=parts.lease_term,
     )
+
+
+def _ledger_of(catalog: Catalog, parts: Parts, signer: LedgerSigner) -> Ledger:
+    if is_new(catalog):
+        parts.ledger_keys.create_ledger_keys()
+        ledger = Ledger.create(parts.ledger_directory, signer)
+    else:
+        ledger = Ledger(parts.ledger_directory, signer.verifier_key)
+    _check_same_age(catalog, ledger)
+    return ledger
 
 
 def is_new(catalog: Catalog) -> bool:
