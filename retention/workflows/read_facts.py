@@ -6,12 +6,13 @@ Source: CloudEvents 1.0.2, Required Attributes, Optional Attributes; JSON Event 
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from retention.errors import InputError
 from retention.model.fact import Agreement, Fact, FactKey, FactType, HoldTerms, Part, RowKey
@@ -22,8 +23,22 @@ MOST_BYTES = 256 * 1024 * 1024
 MOST_LINE = 1024 * 1024
 MOST_ITEMS = 10_000
 
-_Name = Annotated[str, Field(min_length=1, max_length=200)]
-_Text = Annotated[str, Field(max_length=2_000)]
+
+def _without_controls(text: str) -> str:
+    """Source: CloudEvents 1.0.2, Type System, String: no control characters."""
+    if any(unicodedata.category(character) == "Cc" for character in text):
+        raise ValueError("holds a control character")
+    return text
+
+
+def _without_nul(text: str) -> str:
+    if "\x00" in text:
+        raise ValueError("holds a NUL character, which not every database can store")
+    return text
+
+
+_Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_without_controls)]
+_Text = Annotated[str, Field(max_length=2_000), AfterValidator(_without_nul)]
 
 
 class _Form(BaseModel):

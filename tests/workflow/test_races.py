@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import threading
 import time
@@ -23,6 +24,8 @@ from retention.keys.errors import KeyGone, KeyRefused
 from retention.model.plan import StepKind
 from retention.workflows.carry_out_plan import RunHooks
 from retention.workflows.plan_deletions import plan_deletions
+from retention.workflows.read_facts import read_facts
+from retention.workflows.record_facts import record_facts
 from retention.workflows.run_cycle import NotTheOwner, run_cycle
 from retention.workflows.status import status
 from retention.workflows.strand_run import Moment
@@ -235,3 +238,39 @@ def test_a_key_in_another_process_memory_refuses_within_five_seconds(processes: 
             time.sleep(0.05)
     assert refused
     assert time.monotonic() <= asked_until + 0.1
+
+
+def test_files_about_the_same_customers_in_any_order_are_all_taken_in_while_the_daemon_runs(
+    processes: Processes,
+) -> None:
+    daemon, office, platform = processes(), processes(), processes()
+    customers = [f"c-{number}" for number in range(6)]
+    due(daemon, *customers)
+
+    def tell(process: Provider, name: str, order: list[str]) -> None:
+        for number in range(6):
+            events = [hold(process, customer, f"{name}-{number}") for customer in order]
+            read = read_facts("\n".join(events), "facts", process.clock.now())
+            assert record_facts(process.deployment, read.facts).new_count == len(customers)
+
+    with at_once(
+        lambda: run_cycle(daemon.deployment),
+        partial(tell, office, "office", customers),
+        partial(tell, platform, "platform", customers[::-1]),
+    ):
+        pass
+    with office.deployment.catalog.reading() as session:
+        assert len(fact_rows.holds_of(session)) == 12 * len(customers)
+
+
+def hold(process: Provider, customer: str, name: str) -> str:
+    event = {
+        "specversion": "1.0",
+        "id": f"{name}-{customer}",
+        "source": "/holds",
+        "type": "hold-placed",
+        "subject": customer,
+        "time": process.clock.now().isoformat(),
+        "data": {"hold": name, "ground": "g", "authority": "a"},
+    }
+    return json.dumps(event)
