@@ -37,6 +37,14 @@ def _without_nul(text: str) -> str:
     return text
 
 
+def _of_this_age(instant: datetime) -> datetime:
+    """A clock that was never set says 1970, and what expired then would be due at once."""
+    if not 2000 <= instant.year < 2200:
+        raise ValueError("lies before 2000 or after 2199; a clock was not set")
+    return instant
+
+
+_Instant = Annotated[AwareDatetime, AfterValidator(_of_this_age)]
 _Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_without_controls)]
 _Text = Annotated[str, Field(max_length=2_000), AfterValidator(_without_nul)]
 
@@ -65,7 +73,7 @@ class _Data(_Form):
     keys: Annotated[list[dict[_Name, str | int]], Field(max_length=MOST_ITEMS)] | None = None
     hold: _Name | None = None
     authority: _Text | None = None
-    review_at: AwareDatetime | None = Field(default=None, alias="review-at")
+    review_at: _Instant | None = Field(default=None, alias="review-at")
     buffer: Annotated[str, Field(max_length=40)] | None = None
     document: _Text | None = None
     withdraws: _FactRef | None = None
@@ -99,7 +107,7 @@ class _Event(BaseModel):
     source: _Name
     type: _Name
     subject: _Name
-    time: AwareDatetime
+    time: _Instant
     datacontenttype: Literal["application/json"] = "application/json"
     dataschema: _Text | None = None
     data: _Data = _Data()

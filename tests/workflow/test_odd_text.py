@@ -43,6 +43,19 @@ def test_text_that_is_no_text_everywhere_is_refused_with_its_place(provider: Pro
     assert [place for place, _ in read.problems] == ["facts:1"]
 
 
+@pytest.mark.parametrize(
+    "time",
+    ["1970-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2026-11-10T01:00:00", "now"],
+    ids=["a clock never set", "before all time", "after all time", "no zone", "no time"],
+)
+def test_a_time_at_which_nothing_can_have_happened_is_refused_with_its_place(provider: Provider, time: str) -> None:
+    read = read_facts(json.dumps(event("id", "1") | {"time": time}), "facts", provider.clock.now())
+    assert read.facts == ()
+    ((place, problem),) = read.problems
+    assert place == "facts:1"
+    assert problem.startswith("time: ")
+
+
 @pytest.mark.parametrize("field", ["id", "ground"])
 def test_any_other_text_is_stored_as_it_is(processes: Callable[[], Provider], field: str) -> None:
     provider = processes()
