@@ -277,7 +277,7 @@ def test_nothing_goes_too_early_and_everything_due_goes_once_faults_stop(
 
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
-@settings(max_examples=600, deadline=None, suppress_health_check=_QUIET)
+@settings(max_examples=400, deadline=None, suppress_health_check=_QUIET)
 @STORIES
 def test_the_same_over_many_more_stories(
     catalog: Catalog, folder: Path, kind: str, story: list[Act], faults: list[Fault | None]

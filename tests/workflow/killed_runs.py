@@ -18,6 +18,7 @@ import os
 import shutil
 import signal
 import sys
+import threading
 import traceback
 from collections import Counter
 from collections.abc import Callable
@@ -268,7 +269,10 @@ def killed_at(root: Path, now: datetime, number: int, of_what: str) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def committing(_: object) -> None:
-        count("commits")
+        if (
+            threading.current_thread() is threading.main_thread()
+        ):  # the lease is renewed beside it, when time has passed
+            count("commits")
 
     event.listen(deployment.catalog.engine, "commit", committing)
     run_cycle(deployment, RunHooks(observe=observe))
