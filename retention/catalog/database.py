@@ -21,6 +21,7 @@ from sqlmodel import Session
 from retention.errors import InputError, RetentionError
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
+_PATIENCE = 30_000  # milliseconds that a transaction waits for another one on SQLite
 _LOCK_NAME = "CONCAT('retention-schema-', MD5(DATABASE()))"
 
 
@@ -57,11 +58,14 @@ class Catalog:
 
         SQLite: freed cells are overwritten (`secure_delete`), and the log is folded in and truncated. Other databases keep
         old row versions in tables, logs and replicas until they are vacuumed: that is why epoch keys are destroyed.
+        Where somebody is reading, the log stays as it is after a second of waiting, and the next call empties it.
         """
         if self.engine.dialect.name != "sqlite":
             return
         with self.engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA busy_timeout=1000")
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").all()
+            connection.exec_driver_sql(f"PRAGMA busy_timeout={_PATIENCE}")
 
     def close(self) -> None:
         """Close all connections. A second call does nothing."""
@@ -104,7 +108,7 @@ def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) ->
         "synchronous=FULL",
         "secure_delete=ON",
         "foreign_keys=ON",
-        "busy_timeout=30000",
+        f"busy_timeout={_PATIENCE}",
     ):
         connection.cursor().execute(f"PRAGMA {pragma}")
 

@@ -17,6 +17,7 @@ from retention.catalog.leases import Lease
 from retention.errors import RetentionError
 from retention.evidence.entries import EntryType
 from retention.lifecycle.precedence import next_steps
+from retention.lifecycle.states import NoSuchTransition
 from retention.model.plan import Plan, StepKind
 from retention.workflows.deployment import Deployment
 from retention.workflows.plan_deletions import progress_of
@@ -107,6 +108,10 @@ def _carry_out_strand(run: StrandRun, planned: list[StepKind], report: RunReport
         except (StoreError, StrandChanged, RetentionError) as error:
             _log.warning("step failed", strand=strand_id, step=str(kind), error=type(error).__name__)
             report.troubles.append((strand_id, f"{kind}: {error}"))
+            return
+        except (ValueError, NoSuchTransition) as error:  # a place that the store does not take, a mistake of our own
+            _log.exception("step failed", strand=strand_id, step=str(kind))
+            report.troubles.append((strand_id, f"{kind}: {type(error).__name__}; the log says more"))
             return
         report.steps_taken += 1
 

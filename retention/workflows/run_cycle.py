@@ -146,6 +146,7 @@ def _close(deployment: Deployment, cycle: Cycle, lease: Lease, hooks: RunHooks) 
         report = carry_out_plan(deployment, replace(rest, items=mine, hash=content_hash(mine)), lease, hooks)
         cycle.report.steps_taken += report.steps_taken
         cycle.report.troubles += report.troubles
+    deployment.catalog.forget_freed_pages()  # what a run that was killed right after a shred left there
     deployment.journal.publish()
 
 

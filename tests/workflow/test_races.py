@@ -9,7 +9,9 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,11 +19,13 @@ import pytest
 from retention.catalog import cases as case_rows
 from retention.catalog import facts as fact_rows
 from retention.catalog import keys as key_rows
+from retention.clock import ManualClock
 from retention.errors import RefusedByRule
 from retention.evidence.entries import EntryType, decode_entry
 from retention.evidence.verify import verify_files
 from retention.keys.errors import KeyGone, KeyRefused
 from retention.model.plan import StepKind
+from retention.workflows.adopt_policy import adopt_policy
 from retention.workflows.carry_out_plan import RunHooks
 from retention.workflows.plan_deletions import plan_deletions
 from retention.workflows.read_facts import read_facts
@@ -29,6 +33,7 @@ from retention.workflows.record_facts import record_facts
 from retention.workflows.run_cycle import NotTheOwner, run_cycle
 from retention.workflows.status import status
 from retention.workflows.strand_run import Moment
+from tests.workflow.conftest import POLICY, START, open_provider
 
 if TYPE_CHECKING:
     from tests.workflow.conftest import Provider
@@ -170,6 +175,29 @@ def test_two_daemons_at_once_do_everything_once(processes: Processes) -> None:
     entries = [decode_entry(entry) for entry in daemons[0].deployment.journal.ledger.entries()]
     assert sum(entry.type is EntryType.KEY_SHREDDED for entry in entries) == len(customers)
     assert sum(int(str(entry.body["count"])) for entry in entries if entry.type is EntryType.BATCH) == len(customers)
+
+
+def test_a_step_that_takes_longer_than_the_lease_loses_it_to_nobody(tmp_path: Path) -> None:
+    clock, term = ManualClock(START), timedelta(seconds=1)
+    daemons = [open_provider(tmp_path / "disk", clock, lease_term=term) for _ in range(2)]
+    policy = tmp_path / "policies.yaml"
+    policy.write_text(POLICY, encoding="utf-8")
+    adopt_policy(daemons[0].deployment, policy)
+    due(daemons[0], "c-1")
+    stood_by: list[str] = []
+
+    def long_listing(moment: Moment) -> None:
+        if (moment.step, moment.phase) != (StepKind.ERASE, "intent"):
+            return
+        time.sleep(1.5)
+        with pytest.raises(NotTheOwner):
+            run_cycle(daemons[1].deployment)
+        stood_by.append(moment.strand)
+
+    assert run_cycle(daemons[0].deployment, RunHooks(observe=long_listing)).report.troubles == []
+    assert len(stood_by) == 2
+    for daemon in daemons:
+        daemon.deployment.close()
 
 
 def test_a_plan_may_be_asked_for_while_facts_come_in(processes: Processes) -> None:

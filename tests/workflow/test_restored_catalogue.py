@@ -81,6 +81,19 @@ def test_a_service_does_not_start_on_a_catalogue_that_is_older_than_its_ledger(
         processes()
 
 
+def test_a_reader_in_the_way_keeps_the_wrapped_key_in_the_log_only_until_it_has_gone(provider: Provider) -> None:
+    provider.tell("service-activated", "c-1", service="training")
+    provider.put_model("c-1", "a.bin")
+    with provider.deployment.catalog.reading() as session:
+        (key,) = key_rows.keys_of(session, "c-1", "models")  # and the reading goes on
+        provider.tell("deletion-ordered", "c-1", ground="order", dataset="models")
+        provider.run()
+    provider.run()
+    files = [path for path in provider.root.iterdir() if path.name.startswith("catalog.db")]
+    pieces = [key.wrapped[at : at + 16] for at in range(len(key.wrapped) - 15)]
+    assert [path.name for path in files if any(piece in path.read_bytes() for piece in pieces)] == []
+
+
 def test_the_other_customers_go_on_reading_after_the_roll(processes: Callable[[], Provider]) -> None:
     provider = processes()
     shredded(provider)

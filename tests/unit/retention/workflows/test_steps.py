@@ -12,7 +12,9 @@ from retention.catalog import cases as case_rows
 from retention.model.case import StrandState
 from retention.model.copy import CopyStatus, EndState
 from retention.workflows.run_cycle import Cycle, run_cycle
+from storage_adapters.contract import Prefix
 from storage_adapters.faults import Crash, Fault, FaultKind, Operation
+from storage_adapters.memory import MemoryStore
 
 if TYPE_CHECKING:
     from tests.property.provider import Provider
@@ -130,6 +132,17 @@ def test_a_cache_that_was_not_cleared_is_not_called_cleared(provider: Provider, 
         assert all(record.cleared_at is None for record in case_rows.strands(session))
     assert run(provider, minutes=10).report.troubles == []
     assert not any(key.startswith(f"models:{VICTIM}:") for key in provider.cache.read_all())
+
+
+def test_a_store_that_does_not_take_such_places_holds_up_nobody_else(provider: Provider) -> None:
+    provider.cache = MemoryStore("cache", kinds=frozenset({Prefix}))
+    provider.tell("data-deleted", VICTIM)
+    run(provider)
+    ((strand, trouble),) = run(provider, hours=25).report.troubles
+    assert strand.endswith("/models")
+    assert trouble == "clear-caches: ValueError; the log says more"
+    assert not provider.there(VICTIM, "notes")
+    assert len(provider.there(VICTIM, "models")) == 3
 
 
 # --------------------------------------------------------------------------------------------------------- erasing
