@@ -96,9 +96,13 @@ class CatalogSettings(Section):
 
 
 class EvidenceSettings(Section):
-    """The ledger: its directory, and the name it has in its checkpoints."""
+    """The ledger: its directory, and the name it has in its checkpoints.
+
+    particulars: where what its entries leave out is kept; where it is not said, beside the directory.
+    """
 
     directory: Path = Path("var/ledger")
+    particulars: Path | None = None
     origin: Annotated[str, AfterValidator(_origin)] = "retention.local/ledger"
 
 
