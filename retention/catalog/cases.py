@@ -11,10 +11,11 @@ from pydantic import TypeAdapter
 from sqlalchemy import update
 from sqlmodel import Session, col, select
 
+from retention.catalog.backups import set_ends
 from retention.catalog.tables import CaseRow, CopyRow, ShreddedKeyRow, StrandRow, SubscriptionRow
 from retention.errors import NotYet, RefusedByRule
 from retention.model.case import Case, Strand, StrandState
-from retention.model.copy import Copy, CopyStatus, EndState
+from retention.model.copy import Copy, CopyStatus, EndState, SetEnd
 from retention.model.record import CaseRecord, ShreddedKey, StrandRecord
 
 _CASE = TypeAdapter(Case)
@@ -207,6 +208,7 @@ def living_services(session: Session) -> dict[str, frozenset[str]]:
 class _Rows:
     copies: dict[str, dict[str, CopyRow]]
     keys: dict[str, list[ShreddedKeyRow]]
+    set_ends: dict[tuple[str, str], tuple[SetEnd, ...]]
 
 
 def strand(session: Session, strand_id: str, *, lock: bool = False) -> StrandRecord:
@@ -293,6 +295,7 @@ def _records(session: Session, rows: Sequence[StrandRow]) -> list[StrandRecord]:
 def _related(session: Session, ids: Sequence[str]) -> _Rows:
     copies: dict[str, dict[str, CopyRow]] = {}
     keys: dict[str, list[ShreddedKeyRow]] = {}
+    ends: dict[tuple[str, str], tuple[SetEnd, ...]] = {}
     for start in range(0, len(ids), 500):
         chunk = ids[start : start + 500]
         for copy in session.exec(select(CopyRow).where(col(CopyRow.strand_id).in_(chunk))):
@@ -300,7 +303,8 @@ def _related(session: Session, ids: Sequence[str]) -> _Rows:
         shredded = select(ShreddedKeyRow).where(col(ShreddedKeyRow.strand_id).in_(chunk))
         for key in session.exec(shredded.order_by(col(ShreddedKeyRow.key_id))):
             keys.setdefault(key.strand_id, []).append(key)
-    return _Rows(copies, keys)
+        ends.update(set_ends(session, chunk))
+    return _Rows(copies, keys, ends)
 
 
 def _record(row: StrandRow, related: _Rows) -> StrandRecord:
@@ -311,7 +315,10 @@ def _record(row: StrandRow, related: _Rows) -> StrandRecord:
         customer=row.customer,
         state=StrandState(row.state),
         version=row.version,
-        copies=tuple(_status(copy, copy_rows.get(copy.label)) for copy in definition.copies),
+        copies=tuple(
+            _status(copy, copy_rows.get(copy.label), related.set_ends.get((row.id, copy.label), ()))
+            for copy in definition.copies
+        ),
         keys=tuple(_key(key) for key in related.keys.get(row.id, ())),
         restricted_at=row.restricted_at,
         cleared_at=row.cleared_at,
@@ -326,9 +333,9 @@ def _record(row: StrandRow, related: _Rows) -> StrandRecord:
     )
 
 
-def _status(copy: Copy, row: CopyRow | None) -> CopyStatus:
+def _status(copy: Copy, row: CopyRow | None, sets: tuple[SetEnd, ...]) -> CopyStatus:
     if row is None:
-        return CopyStatus(copy)
+        return CopyStatus(copy, sets=sets)
     return CopyStatus(
         copy,
         EndState(row.end_state) if row.end_state else None,
@@ -342,6 +349,7 @@ def _status(copy: Copy, row: CopyRow | None) -> CopyStatus:
         row.empty_looks,
         row.verified_at,
         row.entry,
+        sets,
     )
 
 

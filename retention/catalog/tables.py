@@ -144,6 +144,33 @@ class CopyRow(SQLModel, table=True):
     entry: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
 
 
+class BackupSetRow(SQLModel, table=True):
+    """A backup set as the last scan found it; `id` is the SHA-256 of store and name, which may be long."""
+
+    __tablename__ = "backup_set"
+    __table_args__: ClassVar[dict[str, str]] = _EXACT
+    id: str = Field(sa_column=_name(key=True, length=64))
+    store: str = Field(sa_column=_name(index=True))
+    shown: str = Field(sa_column=Column(LONG_TEXT, nullable=False))
+    plans: str = Field(sa_column=Column(LONG_TEXT, nullable=False))
+    found: str = Field(sa_column=Column(LONG_TEXT, nullable=False))
+    seen_at: datetime = Field(sa_column=_instant(optional=False))
+    gone_at: datetime | None = Field(default=None, sa_column=_instant())
+    looked_into: str | None = Field(default=None, sa_column=Column(LONG_TEXT, nullable=True))
+    plain_count: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
+
+
+class SetEndRow(SQLModel, table=True):
+    """How one backup set ended for one copy; `id` is the SHA-256 of strand, copy, store and the set's shown name."""
+
+    __tablename__ = "set_end"
+    __table_args__: ClassVar[dict[str, str]] = _EXACT
+    id: str = Field(sa_column=_name(key=True, length=64))
+    strand_id: str = Field(sa_column=_name(index=True, length=500))
+    label: str = Field(sa_column=_name(length=250))
+    end: str = Field(sa_column=Column(LONG_TEXT, nullable=False))
+
+
 class StepRow(SQLModel, table=True):
     """One step of a strand. `finished_at` empty means: intended, and perhaps done in part; a restart repeats it."""
 
@@ -236,20 +263,28 @@ class LeaseRow(SQLModel, table=True):
 
 
 class LedgerHeadRow(SQLModel, table=True):
-    """One row: how many entries exist. Writers take turns on it, so indices have no gaps and no twins."""
+    """One row: how many entries exist. Writers take turns on it, so indices have no gaps and no twins.
+
+    `tip` is the hash of the last entry: by it a catalogue knows its own ledger again.
+    """
 
     __tablename__ = "ledger_head"
     id: int = Field(default=1, sa_column=Column(Integer, primary_key=True, autoincrement=False))
     size: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
     published: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
+    tip: str | None = Field(default=None, sa_column=_name(optional=True, length=64))
 
 
 class LedgerEntryRow(SQLModel, table=True):
-    """An entry committed with the change it tells of, until it stands in the ledger's files."""
+    """An entry committed with the change it tells of, until it stands in the ledger's files.
+
+    `particulars` is what the entry leaves out and a replay needs.
+    """
 
     __tablename__ = "ledger_outbox"
     position: int = Field(sa_column=Column(_ROWID, primary_key=True, autoincrement=False))
     entry: bytes = Field(sa_column=Column(BYTES, nullable=False))
+    particulars: bytes | None = Field(default=None, sa_column=Column(BYTES, nullable=True))
 
 
 class ClockRow(SQLModel, table=True):

@@ -66,12 +66,32 @@ class Copy:
 
 
 @dataclass(frozen=True, slots=True)
+class SetEnd:
+    """How one backup set ended for one copy of a case. Instants are aware UTC.
+
+    set: the set's name as it may be shown, without personal data; unique within its store. until: for what waits, when
+    deleting becomes possible, None where only somebody's act can make it so. refusal: what a read that was really tried
+    came to. entry: the ledger entry that tells it.
+    """
+
+    store: str
+    set: str
+    end_state: EndState
+    reason: str | None = None
+    until: datetime | None = None
+    refusal: str | None = None
+    at: datetime | None = None
+    entry: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CopyStatus:
     """What is known of a copy of a case. Counts are items, sizes bytes; `until` is aware UTC.
 
     seen_count: the most items ever seen there before anything was removed. sealed_count: of the `sealable_count` items
     with content that were looked into, how many were sealed under the customer's keys. empty_looks: in how many runs
-    nothing was found where something had been seen. entry: the ledger entry that tells the end state.
+    nothing was found where something had been seen. entry: the ledger entry that tells the end state. sets: of a backup,
+    how each set ended that may have held it.
     """
 
     copy: Copy
@@ -86,3 +106,4 @@ class CopyStatus:
     empty_looks: int = 0
     verified_at: datetime | None = None
     entry: int | None = None
+    sets: tuple[SetEnd, ...] = ()

@@ -129,7 +129,11 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class BackupPlan:
-    """A series of backup sets. `sets` is a template with `{date}`, and `{customer}` where a set is one customer's."""
+    """A series of backup sets. `sets` is a template with `{date}`, and `{customer}` where a set is one customer's.
+
+    objects: the folder in a set below which objects have their own store's names, empty for the set itself. anonymise:
+    whether a set that cannot go yet is rewritten without the customers that are deleted.
+    """
 
     name: str
     title: str
@@ -138,6 +142,8 @@ class BackupPlan:
     holds: tuple[str, ...]
     mixed: bool
     delete_after: Period
+    objects: str = ""
+    anonymise: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,12 +183,13 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """Cron lines of five fields, in the policy's time zone."""
+    """Cron lines of five fields, in the policy's time zone. No `drills`: no restore is rehearsed by itself."""
 
     deletions: str = "*/10 * * * *"
     backups: str = "0 3 * * *"
     verification: str = "30 3 * * *"
     report: str = "0 6 1 * *"
+    drills: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,7 +125,17 @@ def _rule(name: str, form: RuleForm) -> Rule:
 
 
 def _backup(name: str, form: BackupForm) -> BackupPlan:
-    return BackupPlan(name, form.title, form.store, form.sets, _sorted(form.holds), form.mixed, form.delete_after)
+    return BackupPlan(
+        name=name,
+        title=form.title,
+        store=form.store,
+        sets=form.sets,
+        holds=_sorted(form.holds),
+        mixed=form.mixed,
+        delete_after=form.delete_after,
+        objects=form.objects or "",
+        anonymise=form.anonymise,
+    )
 
 
 def _transfers(form: TransfersForm) -> TransferRules:

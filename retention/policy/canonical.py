@@ -46,6 +46,7 @@ def canonical_document(policy: Policy) -> str:
             "backups": policy.schedule.backups,
             "verification": policy.schedule.verification,
             "report": policy.schedule.report,
+            "drills": policy.schedule.drills,
         },
     }
     return rfc8785.dumps(_without_nothing(document)).decode("utf-8")
@@ -141,6 +142,8 @@ def _backup(backup: BackupPlan) -> Json:
         "holds": _words(backup.holds),
         "mixed": backup.mixed,
         "delete-after": str(backup.delete_after),
+        "objects": backup.objects or None,
+        "anonymise": backup.anonymise or None,
     }
 
 

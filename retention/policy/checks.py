@@ -19,6 +19,9 @@ from retention.policy.source import Place, Source
 FITTING_STORES = {"prefix": ("s3", "files"), "keys": ("redis", "memory"), "tables": ("sql",)}
 """Which kinds of store can hold which kind of place."""
 
+BACKUP_STORES = ("s3", "files", "restic", "rds-snapshots", "ebs-snapshots", "aws-backup")
+"""Which kinds of store can hold backup sets."""
+
 
 @dataclass(frozen=True, slots=True)
 class Declared:
@@ -167,21 +170,21 @@ def locations_are_whole(reading: Reading) -> Iterator[Problem]:
             message = f"give exactly one of `prefix`, `keys` and `tables`; this has {given}"
             yield reading.source.problem(loc, message, at_key=True)
         else:
-            yield from _store_fits(reading, loc, location.store, kinds[0])
+            yield from _store_fits(reading, loc, location.store, kinds[0], FITTING_STORES[kinds[0]])
     for name, backup in reading.document.backups.items():
-        yield from _store_fits(reading, ("backups", name), backup.store, "prefix", "sets")
+        yield from _store_fits(reading, ("backups", name), backup.store, "sets", BACKUP_STORES)
         yield from _customer_in_sets(reading, name, backup)
 
 
-def _store_fits(reading: Reading, loc: Place, store: str, kind: str, word: str | None = None) -> Iterator[Problem]:
+def _store_fits(reading: Reading, loc: Place, store: str, word: str, kinds: Collection[str]) -> Iterator[Problem]:
     if reading.stores is None:
         return
     if store not in reading.stores:
         message = f"there is no store {quoted(store)} in the settings; {did_you_mean(store, reading.stores)}"
         yield reading.source.problem((*loc, "store"), message)
-    elif reading.stores[store] not in FITTING_STORES[kind]:
-        fitting = sorted(name for name, its_kind in reading.stores.items() if its_kind in FITTING_STORES[kind])
-        message = f"the store {store} is of kind {reading.stores[store]} and has no `{word or kind}`; {one_of(fitting)}"
+    elif reading.stores[store] not in kinds:
+        fitting = sorted(name for name, its_kind in reading.stores.items() if its_kind in kinds)
+        message = f"the store {store} is of kind {reading.stores[store]} and has no `{word}`; {one_of(fitting)}"
         yield reading.source.problem((*loc, "store"), message)
 
 

@@ -19,6 +19,7 @@ from retention.policy.values import (
     ClockPeriod,
     CronLine,
     DateText,
+    FolderPath,
     Identifier,
     KeysPer,
     KeysTemplate,
@@ -200,13 +201,17 @@ class BackupForm(Form):
     store: Name = Field(examples=["backups"])
     """A store of retention.toml."""
     sets: SetsTemplate = Field(examples=["nightly/{date}/"])
-    """The folder of one set, with `{date}`, and with `{customer}` where each set is one customer's."""
+    """The name of one set, with `{date}`, and with `{customer}` where each set is one customer's; a folder ends with `/`."""
     holds: SomeNames = Field(examples=[["training-data"]])
     """The datasets in it."""
     mixed: StrictBool = Field(examples=[True])
     """Whether one set holds many customers."""
     delete_after: SomePeriod = Field(examples=["30 days"])
     """Its own rotation."""
+    objects: FolderPath | None = Field(default=None, examples=["objects/"])
+    """The folder in a set below which objects have the names they have in their own store; without it, the set itself."""
+    anonymise: StrictBool = False
+    """Whether a set that cannot be deleted yet is rewritten without the customers that are deleted; `false` if not given."""
 
 
 class Requirement(StrEnum):
@@ -279,6 +284,8 @@ class ScheduleForm(Form):
     """Looking again at what was deleted."""
     report: CronLine = "0 6 1 * *"
     """Writing the report."""
+    drills: CronLine | None = None
+    """Rehearsing a restore of the newest backup set of every series; never, if not given."""
 
 
 class Document(Form):

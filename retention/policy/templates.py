@@ -23,12 +23,22 @@ def prefix_template(text: str) -> str:
 
 
 def sets_template(text: str) -> str:
-    """`text` as the name of a backup's sets, such as `nightly/{date}/`. Raises ValueError where it is unsafe."""
-    _refuse_what_no_folder_has(text)
+    """`text` as the name of a backup's sets, such as `nightly/{date}/`. Raises ValueError where it is unsafe.
+
+    Without a `/` at its end it is a set that is no folder: one file, a snapshot. Such a name is matched whole.
+    """
+    _refuse_what_no_folder_has(text.removesuffix("/") + "/")
     _refuse_unknown_placeholders(text, ("date", "customer"))
     if "{date}" not in text:
         raise ValueError("has no `{date}`, so one set could not be told from the next; write `nightly/{date}/`")
     _refuse_open_ends(text, ("customer",))
+    return text
+
+
+def folder_path(text: str) -> str:
+    """`text` as a plain folder, such as `objects/`. Raises ValueError where it is none."""
+    _refuse_what_no_folder_has(text)
+    _refuse_unknown_placeholders(text, ())
     return text
 
 

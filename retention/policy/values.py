@@ -28,7 +28,7 @@ from retention.model.period import Period, PeriodUnit, parse_period
 from retention.model.policy import Encryption
 from retention.policy.cron import parse_cron
 from retention.policy.problems import did_you_mean, quoted
-from retention.policy.templates import keys_template, prefix_template, sets_template
+from retention.policy.templates import folder_path, keys_template, prefix_template, sets_template
 from retention.policy.work_calendar import calendar_names
 
 _NAME = r"^[a-z][a-z0-9-]{0,63}$"
@@ -186,7 +186,8 @@ CalendarName = Annotated[str, AfterValidator(_calendar), _string(None, "CN")]
 CronLine = Annotated[str, AfterValidator(_cron), _string(None, "0 3 * * *")]
 PrefixTemplate = Annotated[str, AfterValidator(prefix_template), _string(r"\{customer\}/.*$", "training/{customer}/")]
 KeysTemplate = Annotated[str, AfterValidator(keys_template), _string(r"\{customer\}", "features:{customer}:*")]
-SetsTemplate = Annotated[str, AfterValidator(sets_template), _string(r"\{date\}.*/$", "nightly/{date}/")]
+SetsTemplate = Annotated[str, AfterValidator(sets_template), _string(r"\{date\}", "nightly/{date}/")]
+FolderPath = Annotated[str, AfterValidator(folder_path), _string("/$", "objects/")]
 Names = Annotated[tuple[Name, ...], AfterValidator(once)]
 SomeNames = Annotated[Names, AfterValidator(some), Field(json_schema_extra={"minItems": 1})]
 Start = Annotated[FactType, WithJsonSchema({"type": "string", "enum": sorted(STARTING)})]

@@ -1,0 +1,26 @@
+"""Backup sets as the catalogue knows them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from storage_adapters.backups.contract import BackupSet
+
+
+@dataclass(frozen=True, slots=True)
+class KnownSet:
+    """A backup set as the last scan found it.
+
+    shown: its name without personal data. plans: the series of the policy whose template it fits; none means that nobody
+    said what is in it. seen_at: when it was last found (aware UTC). gone_at: when it was first missed, None while it is
+    there. plain_count: how many of its files were not sealed, None where that was not looked into.
+    """
+
+    store: str
+    set: BackupSet
+    shown: str
+    plans: tuple[str, ...]
+    seen_at: datetime
+    gone_at: datetime | None = None
+    plain_count: int | None = None
