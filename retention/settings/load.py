@@ -21,7 +21,7 @@ from retention.errors import InputError
 from retention.policy.problems import did_you_mean, explain, listed, quoted
 from retention.policy.source import Place, Source, read_file
 from retention.settings.credentials import with_credentials
-from retention.settings.sections import FileForm, MemoryStore, S3Store, Settings, StoreSettings
+from retention.settings.sections import AwsBackups, FileForm, MemoryStore, S3Store, Settings, StoreSettings
 from retention.settings.toml_places import places_of, syntax_problem
 
 SETTINGS_FILE = Path("retention.toml")
@@ -33,8 +33,17 @@ EMBEDDED_STORES: Mapping[str, Mapping[str, object]] = {
 """The stores where there is no settings file, beside a cache in memory: what the sample policy names, without servers."""
 
 _PREFIX = "RETENTION_"
-_SECRETS = ("secret-key", "session-token", "url")
-_KINDS = ("s3", "sql", "redis", "files")
+_URLS = ("url", "drill-postgresql", "drill-mariadb")
+_SECRETS = (
+    *_URLS,
+    "secret-key",
+    "session-token",
+    "password",
+    "quarantine-secret-key",
+    "quarantine-session-token",
+    "quarantine-password",
+)
+_KINDS = ("s3", "sql", "redis", "files", "restic", "rds-snapshots", "ebs-snapshots", "aws-backup")
 _MOST_SECRET_BYTES = 1 << 16
 _READABLE_BY_OTHERS, _WRITABLE_BY_OTHERS = 0o077, 0o022
 
@@ -81,7 +90,7 @@ class _Draft:
             raise InputError(f"{self.source.name}:{line}:{column}: {message}") from error
         self.source.keys = self.source.values = places_of(text)
         for place, value in _leaves(self.values):
-            if place[-1] in _SECRETS and (place[-1] != "url" or _has_password(value)):
+            if place[-1] in _SECRETS and (place[-1] not in _URLS or _has_password(value)):
                 variable = _PREFIX + "__".join(str(part).replace("-", "_").upper() for part in place)
                 self.note(place, f"a secret does not belong in this file; set {variable}, or write `{place[-1]}-file`")
 
@@ -165,14 +174,16 @@ class _Draft:
                     self.note(place, message)
             raise self._refusal() from None  # the cause holds the values, secrets among them
         for name, store in file.stores.items():
-            if isinstance(store, S3Store) and (store.access_key is None) != (store.secret_key is None):
+            if isinstance(store, S3Store | AwsBackups) and (store.access_key is None) != (store.secret_key is None):
                 self.note(("stores", name), "an access key and a secret key go together; give both, or neither")
         if self.source.problems or self.problems_of_variables:
             raise self._refusal()
         stores: dict[str, StoreSettings] = dict(file.stores)
         if self.has_cache_in_memory:
             stores["cache"] = MemoryStore()
-        return Settings(file.catalog, file.evidence, file.keys, file.daemon, stores, path, tuple(self.warnings))
+        return Settings(
+            file.catalog, file.evidence, file.keys, file.daemon, file.backups, stores, path, tuple(self.warnings)
+        )
 
     def _refusal(self) -> InputError:
         return InputError((*listed(self.source.problems, self.source.name), *self.problems_of_variables))

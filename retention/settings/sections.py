@@ -140,7 +140,11 @@ class DaemonSettings(Section):
 
 
 class S3Store(Section):
-    """A bucket. Without keys, the usual AWS chain finds credentials."""
+    """A bucket. Without keys, the usual AWS chain finds credentials.
+
+    quarantine: the bucket that backup sets are moved to, reached with the keys of its own. quarantine_principal: the ARN
+    that still reads a set that is fenced where it lies.
+    """
 
     kind: Literal["s3"]
     bucket: Text
@@ -153,6 +157,10 @@ class S3Store(Section):
     ca_bundle: Path | None = None
     bypass_governance: bool = False
     quarantine: Text | None = None
+    quarantine_access_key: Text | None = None
+    quarantine_secret_key: SecretStr | None = None
+    quarantine_session_token: SecretStr | None = None
+    quarantine_principal: Text | None = None
 
 
 class SqlStore(Section):
@@ -173,12 +181,17 @@ class RedisStore(Section):
 
 
 class FilesStore(Section):
-    """A directory."""
+    """A directory.
+
+    quarantine: the directory that backup sets are moved to. normal_user: the system's user as whom a read of a quarantined
+    set is tried.
+    """
 
     kind: Literal["files"]
     root: Path
     region: Text | None = None
     quarantine: Path | None = None
+    normal_user: Text | None = None
 
 
 class MemoryStore(Section):
@@ -188,8 +201,74 @@ class MemoryStore(Section):
     region: None = None
 
 
-ConfiguredStore = Annotated[S3Store | SqlStore | RedisStore | FilesStore, Field(discriminator="kind")]
-StoreSettings = S3Store | SqlStore | RedisStore | FilesStore | MemoryStore
+class ResticStore(Section):
+    """A restic repository that holds backup sets, and one of its own for those in quarantine."""
+
+    kind: Literal["restic"]
+    repository: Text
+    password: SecretStr
+    quarantine: Text | None = None
+    quarantine_password: SecretStr | None = None
+    region: Text | None = None
+
+
+class AwsBackups(Section):
+    """What the kinds of AWS backups share. Without keys, the usual AWS chain finds credentials."""
+
+    region: Text
+    endpoint: Annotated[str, AfterValidator(_endpoint)] | None = None
+    access_key: Text | None = None
+    secret_key: SecretStr | None = None
+    session_token: SecretStr | None = None
+
+
+class RdsSnapshots(AwsBackups):
+    """Snapshots of RDS databases: of one instance or cluster, or of all."""
+
+    kind: Literal["rds-snapshots"]
+    database: Text | None = None
+
+
+class EbsSnapshots(AwsBackups):
+    """Snapshots of EBS volumes: of those with a tag, written `name=value`, or of all that the account owns."""
+
+    kind: Literal["ebs-snapshots"]
+    tag: Text | None = None
+
+
+class AwsBackupVault(AwsBackups):
+    """The recovery points of one AWS Backup vault."""
+
+    kind: Literal["aws-backup"]
+    vault: Text
+
+
+ConfiguredStore = Annotated[
+    S3Store | SqlStore | RedisStore | FilesStore | ResticStore | RdsSnapshots | EbsSnapshots | AwsBackupVault,
+    Field(discriminator="kind"),
+]
+StoreSettings = (
+    S3Store
+    | SqlStore
+    | RedisStore
+    | FilesStore
+    | ResticStore
+    | RdsSnapshots
+    | EbsSnapshots
+    | AwsBackupVault
+    | MemoryStore
+)
+
+
+class BackupsSettings(Section):
+    """Restores and rehearsals. scratch: a private directory for what is on its way.
+
+    drill_postgresql, drill_mariadb: servers on which a rehearsal may make a database and drop it again.
+    """
+
+    scratch: Path = Path("var/scratch")
+    drill_postgresql: DatabaseUrl | None = None
+    drill_mariadb: DatabaseUrl | None = None
 
 
 class FileForm(Section):
@@ -199,6 +278,7 @@ class FileForm(Section):
     evidence: EvidenceSettings = EvidenceSettings()
     keys: KeySettings = KeySettings()
     daemon: DaemonSettings = DaemonSettings()
+    backups: BackupsSettings = BackupsSettings()
     stores: dict[Annotated[str, AfterValidator(_store_name)], ConfiguredStore] = Field(default_factory=dict)
 
 
@@ -214,6 +294,7 @@ class Settings:
     evidence: EvidenceSettings
     keys: KeySettings
     daemon: DaemonSettings
+    backups: BackupsSettings
     stores: Mapping[str, StoreSettings]
     path: Path | None = None
     warnings: tuple[str, ...] = ()

@@ -93,7 +93,7 @@ def test_sets_are_taken(template: str) -> None:
     assert sets_template(template) == template
 
 
-@pytest.mark.parametrize("template", ["{customer}-{date}/", "nightly/{subscription}/{date}/", "nightly/{date}"])
+@pytest.mark.parametrize("template", ["{customer}-{date}/", "nightly/{subscription}/{date}/", "nightly//{date}"])
 def test_sets_that_could_be_somebody_else_s_are_refused(template: str) -> None:
     with pytest.raises(ValueError, match="; "):
         sets_template(template)
