@@ -1,0 +1,5 @@
+"""Backup sets that lie in a directory."""
+
+from storage_adapters.backups.folders.store import FolderBackups
+
+__all__ = ["FolderBackups"]
