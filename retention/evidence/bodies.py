@@ -23,6 +23,8 @@ CommitmentField = Annotated[Commitment, Field(pattern=r"^[0-9a-f]{64}$")]
 CountField = Annotated[int, Field(strict=True, ge=0, le=LARGEST_INTEGER)]
 CopyNumber = Annotated[int, Field(strict=True, ge=1, le=1_000)]
 Reason = Annotated[str, Field(max_length=2_000)]
+SetName = Annotated[str, Field(min_length=1, max_length=1_100)]
+"""A backup set as it may be shown: its name without the customer's."""
 
 
 class Body(BaseModel):
@@ -88,7 +90,8 @@ class CopyVerified(Body):
     """Body of the `step-outcome` by which a copy reached its end state.
 
     items, bytes, root: what was removed or, where nothing was, what is there; `root` is the batch root of the items.
-    `until` for what waits (quarantined, kept by law).
+    `until` for what waits (quarantined, kept by law). sets: of a backup, how many sets it is made of; each has an entry of
+    its own.
     """
 
     step: Literal["verify"] = "verify"
@@ -100,6 +103,22 @@ class CopyVerified(Body):
     items: CountField
     bytes_: CountField = Field(alias="bytes")
     root: Hex | None = None
+    sets: CountField | None = None
+
+
+class SetEnded(Body):
+    """Body of `backup-set`: how one backup set ended for one copy. `set` is its name without personal data.
+
+    refusal: what a read that was really tried came to. until: when deleting it becomes possible, where that is known.
+    """
+
+    customer: CommitmentField
+    copy_: CopyRef = Field(alias="copy")
+    set_: SetName = Field(alias="set")
+    end_state: EndState
+    reason: Reason | None = None
+    until: Instant | None = None
+    refusal: Reason | None = None
 
 
 class KeyShredded(Body):

@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from retention.evidence.bodies import Body, CopyNumber, CopyRef, CountField, Hex, Name, Reason
+from retention.evidence.bodies import Body, CopyNumber, CopyRef, CountField, Hex, Name, Reason, SetName
 from retention.evidence.canonical import hash_json
 from retention.evidence.instants import Instant
 from retention.model.copy import CopyRole, EndState
@@ -69,8 +69,23 @@ class StrandClaim(Body):
     entry: CountField
 
 
+class SetClaim(Body):
+    """How one set of a backup ended. `entry`: the backup-set that says it."""
+
+    set_: SetName = Field(alias="set")
+    end_state: EndState
+    reason: Reason | None = None
+    until: Instant | None = None
+    refusal: Reason | None = None
+    at: Instant
+    entry: CountField
+
+
 class CopyClaim(Body):
-    """How one copy ended. `entries`: step-outcomes about this copy; the last one is the verification claimed."""
+    """How one copy ended. `entries`: step-outcomes about this copy; the last one is the verification claimed.
+
+    sets: of a backup, every set that may have held it; the end state is that of the worst of them.
+    """
 
     dataset: Name
     store: Name
@@ -88,6 +103,7 @@ class CopyClaim(Body):
     root: Hex | None = None
     entries: tuple[CountField, ...] = Field(min_length=1)
     sanitization: Sanitization | None = None
+    sets: tuple[SetClaim, ...] | None = None
 
     @property
     def label(self) -> str:
@@ -158,6 +174,7 @@ class Statement(Body):
         indices = {self.opened_entry}
         indices.update(strand.entry for strand in self.strands)
         indices.update(index for copy in self.copies for index in copy.entries)
+        indices.update(claimed.entry for copy in self.copies for claimed in copy.sets or ())
         for key in self.keys:
             indices.add(key.entry)
             indices.update(epoch.entry for epoch in key.epochs if epoch.entry is not None)

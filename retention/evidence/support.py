@@ -10,7 +10,7 @@ from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from retention.evidence.bodies import Body, CaseDates, CopyRef, CopyVerified, EpochDestroyed, KeyShredded
+from retention.evidence.bodies import Body, CaseDates, CopyRef, CopyVerified, EpochDestroyed, KeyShredded, SetEnded
 from retention.evidence.canonical import JsonValue, encode_json
 from retention.evidence.commitments import CUSTOMER, SUBSCRIPTION, Commitment, Opening, commitment_of
 from retention.evidence.entries import Entry, EntryType
@@ -26,7 +26,7 @@ from retention.evidence.statement import (
     exceptions_of,
     is_final,
 )
-from retention.model.copy import EndState
+from retention.model.copy import EndState, worst_of
 
 AnyBody = TypeVar("AnyBody", bound=Body)
 Findings = Generator[Finding, None, None]
@@ -136,7 +136,33 @@ class _Check:
             for name in ("end_state", "reason", "until", "items", "bytes_", "root"):
                 pairs[name.rstrip("_")] = (getattr(claimed, name), getattr(body, name))
             yield from _compare(place, last, pairs)
+            yield from self._sets(place, claimed, last, body.sets)
         yield from self._sanitization(place, claimed)
+
+    def _sets(self, place: str, claimed: CopyClaim, last: int, count: int | None) -> Findings:
+        """Each set ended as its entry says, none is left out, and the copy is as good as its worst set."""
+        sets = claimed.sets
+        stated = None if sets is None else len(sets)
+        yield from _compare(place, last, {"sets": (stated, count)})
+        if sets is None:
+            return
+        if len({each.set_ for each in sets}) != len(sets):
+            yield _unsupported(place, last, "a backup set is stated twice")
+        if claimed.end_state is not worst_of(each.end_state for each in sets):
+            yield _unsupported(place, last, "end_state: is not that of the worst of its backup sets")
+        ref = self._ref(claimed)
+        for each in sets:
+            body = yield from self._body(f"{place}.{each.set_}", each.entry, (EntryType.BACKUP_SET,), SetEnded)
+            if body is None:
+                continue
+            yield from self._same_customer(place, each.entry, body.customer)
+            pairs: dict[str, tuple[object, object]] = {
+                "copy": (ref, body.copy_),
+                "at": (each.at, self.evidence.entries[each.entry].at),
+            }
+            for name in ("set_", "end_state", "reason", "until", "refusal"):
+                pairs[name.rstrip("_")] = (getattr(each, name), getattr(body, name))
+            yield from _compare(f"{place}.{each.set_}", each.entry, pairs)
 
     def _sanitization(self, place: str, claimed: CopyClaim) -> Findings:
         """The method is the one that the end state amounts to; cryptographic erase has a shredded key behind it."""

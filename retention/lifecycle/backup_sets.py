@@ -13,16 +13,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 
 from retention.lifecycle.counting import count
-from retention.lifecycle.places import CUSTOMER, DATE
-from retention.model.copy import EndState, SetEnd
+from retention.lifecycle.places import CUSTOMER, DATE, SUBSCRIPTION
+from retention.model.copy import BEST_TO_WORST, EndState, SetEnd, worst_of
 from retention.model.policy import BackupPlan, Policy
 from storage_adapters.backups.contract import BackupSet, SetLayout
+from storage_adapters.contract import Rows, TablePlace
 
 _DATE = re.compile(
     r"(?P<year>[0-9]{4})-?(?P<month>[0-9]{2})-?(?P<day>[0-9]{2})"
     r"(?:[T_.-]?(?P<hour>[0-9]{2})[:.-]?(?P<minute>[0-9]{2})(?:[:.-]?[0-9]{2})?Z?)?"
 )
 _DAY = timedelta(days=1)
+_AT_ONCE = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,43 @@ def begun_at(found: BackupSet, label: Label | None) -> datetime | None:
     return label.day_begins
 
 
+@dataclass(frozen=True, slots=True)
+class DatasetFolders:
+    """The folders of a set in which objects of its datasets lie; anything else in it is of unknown content."""
+
+    patterns: tuple[re.Pattern[str], ...]
+
+    def covers(self, path: str) -> bool:
+        """Whether the path lies in the folder of some customer's dataset."""
+        return any(pattern.match(path) for pattern in self.patterns)
+
+
+def dataset_folders(policy: Policy, plan: BackupPlan) -> DatasetFolders:
+    """Where objects of the plan's datasets lie in its sets."""
+    places = [place for name in plan.holds for place in policy.datasets[name].primary]
+    patterns = []
+    for place in places:
+        if place.prefix is not None:
+            text = re.escape(plan.objects + place.prefix).replace(re.escape(CUSTOMER), "[^/]+")
+            patterns.append(re.compile(text.replace(re.escape(SUBSCRIPTION), "[^/]+")))
+    return DatasetFolders(tuple(patterns))
+
+
+def object_roots(policy: Policy, plan: BackupPlan) -> tuple[str, ...]:
+    """The folders of a set below which all objects of its datasets lie; without those that begin with a customer's name."""
+    places = [place for name in plan.holds for place in policy.datasets[name].primary]
+    roots = {(plan.objects + place.prefix).partition("{")[0].rpartition("/")[0] for place in places if place.prefix}
+    return tuple(sorted(f"{root}/" for root in roots if root))
+
+
+def dataset_rows(policy: Policy, plan: BackupPlan) -> tuple[Rows, ...]:
+    """The tables of the plan's datasets, as places of nobody: for asking which tables nobody accounts for."""
+    places = [place for name in plan.holds for place in policy.datasets[name].primary if place.tables]
+    return tuple(
+        Rows(tuple(TablePlace(t.name, t.customer, t.through, t.sealed) for t in place.tables), "-") for place in places
+    )
+
+
 def may_hold(begun: datetime | None, erased_at: datetime | None) -> bool:
     """Whether a set begun then may hold what was erased at `erased_at` (None: not yet)."""
     return begun is None or erased_at is None or begun <= erased_at
@@ -119,23 +158,6 @@ def locked_until(found: BackupSet) -> tuple[bool, datetime | None]:
     return True, max(known) if len(known) == len(ends) else None
 
 
-_BEST_TO_WORST = (
-    EndState.NOT_FOUND,
-    EndState.ERASED_VERIFIED,
-    EndState.ANONYMISED,
-    EndState.SHREDDED_VERIFIED,
-    EndState.QUARANTINED,
-    EndState.HELD,
-    EndState.UNSUPPORTED,
-    EndState.FAILED,
-)
-
-
-def worst_of(ends: Iterable[EndState]) -> EndState:
-    """What the sets make of their copy: it is as good as its worst set; `not-found` without any."""
-    return max(ends, key=_BEST_TO_WORST.index, default=EndState.NOT_FOUND)
-
-
 def sum_up(ends: Sequence[SetEnd]) -> tuple[EndState, str | None, datetime | None]:
     """The copy's end state, why, and until when (the last date; None where one of those that wait has none)."""
     worst = worst_of(end.end_state for end in ends)
@@ -145,24 +167,25 @@ def sum_up(ends: Sequence[SetEnd]) -> tuple[EndState, str | None, datetime | Non
     until = max(known) if known and len(known) == len(dates) else None
     if not ends:
         return worst, "no backup set from before the erasure is there", None
-    counts = [(state, sum(end.end_state is state for end in ends)) for state in _BEST_TO_WORST]
+    counts = [(state, sum(end.end_state is state for end in ends)) for state in BEST_TO_WORST]
     said = ", ".join(f"{number} {state}" for state, number in counts if number)
     why = next((end.reason for end in ends if end.end_state is worst and end.reason), None)
     return worst, f"backup sets: {said}" + (f"; {why}" if waiting and why else ""), until
 
 
-def looked_into_again_at(ends: Sequence[SetEnd], now_checked: datetime | None) -> datetime | None:
-    """From when on it makes sense to try the waiting sets again; None where none waits.
+def next_try_at(ends: Iterable[SetEnd], looked_at: datetime | None) -> datetime | None:
+    """From when on the waiting sets are worth another try (aware UTC); None where none waits.
 
-    A set whose date is not known is tried again a day after the last look, one that has a date when it has come.
+    A set with a date when that has come, one without a day after the last look, one that could not be asked at once.
     """
     instants = []
     for end in ends:
         if end.end_state.is_gone:
             continue
-        if end.until is not None:
+        if end.end_state is EndState.FAILED or (end.until is None and looked_at is None):
+            instants.append(_AT_ONCE)
+        elif end.until is not None:
             instants.append(end.until)
-        elif now_checked is not None:
-            instants.append(now_checked + _DAY)
-    waiting = any(not end.end_state.is_gone for end in ends)
-    return min(instants, default=datetime.min.replace(tzinfo=UTC)) if waiting else None
+        elif looked_at is not None:
+            instants.append(looked_at + _DAY)
+    return min(instants, default=None)

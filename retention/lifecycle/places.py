@@ -59,7 +59,7 @@ def locate(
     if any(copy.refusal is None for copy in copies):  # a part lies in one kind of place and not in the others
         copies = [copy for copy in copies if copy.refusal not in _NO_SUCH_PART]
     copies += [_copy(CopyRole.CACHE, dataset, place, customer, subscription, part) for place in dataset.caches]
-    copies += [_backup_copy(dataset, policy.backups[name], customer, subscription, part) for name in dataset.backups]
+    copies += [_backup_copy(dataset, policy.backups[name], part) for name in dataset.backups]
     if others_remain:
         copies = [replace(copy, partial=copy.partial or copy.subscription is None) for copy in copies]
     return _numbered(copies)
@@ -98,18 +98,10 @@ def _placed(where: Location, customer: str, subscription: str | None, part: Part
         return None, str(problem)
 
 
-def _backup_copy(dataset: Dataset, backup: BackupPlan, customer: str, subscription: str | None, part: Part) -> Copy:
-    """The dataset in a series of backups. It has a place only where whole sets are the customer's, and hold nothing else."""
-    place: Place | None = None
-    refusal: str | None = None
-    goes_whole = part.is_whole_dataset and subscription is None and backup.holds == (dataset.name,)
-    if goes_whole and not backup.mixed and CUSTOMER in backup.sets.partition(DATE)[0]:
-        try:
-            place = Prefix(_folder(backup.sets, customer, cut=DATE))
-        except (Unplaceable, ValueError) as problem:
-            refusal = str(problem)
+def _backup_copy(dataset: Dataset, backup: BackupPlan, part: Part) -> Copy:
+    """The dataset in a series of backups. It has no place: which sets hold it is found when they are closed, set by set."""
     partial = not part.is_whole_dataset
-    return Copy(dataset.name, backup.store, CopyRole.BACKUP, None, place, refusal, backup=backup.name, partial=partial)
+    return Copy(dataset.name, backup.store, CopyRole.BACKUP, backup=backup.name, partial=partial)
 
 
 def place_of(where: Location, customer: str, subscription: str | None, part: Part) -> Place:
@@ -160,11 +152,11 @@ def _refuse_climbing(name: str) -> None:
 # ------------------------------------------------------------------------------------------------------------ folders
 
 
-def _folder(template: str, customer: str, subscription: str | None = None, cut: str = SUBSCRIPTION) -> str:
-    """The folder that the template means, above the segment with `cut` where that has no name."""
+def _folder(template: str, customer: str, subscription: str | None = None) -> str:
+    """The folder that the template means, above the segment with the subscription where that has no name."""
     segments = template.removesuffix("/").split("/")
     if subscription is None:
-        segments = segments[: next((i for i, segment in enumerate(segments) if cut in segment), len(segments))]
+        segments = segments[: next((i for i, segment in enumerate(segments) if SUBSCRIPTION in segment), len(segments))]
     if not template.endswith("/") or not any(CUSTOMER in segment for segment in segments):
         raise Unplaceable(f"{template!r} names no folder of the customer's alone")
     return "".join(_segment(template, segment, customer, subscription) + "/" for segment in segments)

@@ -22,7 +22,7 @@ class Progress:
     is_restricted: keys refuse. is_cleared: caches were cleared. is_settled: of a strand brought back, everything is
     readable again.
     waits_for_keys: verified, and an epoch that wrapped its keys still exists. waits_for_copies: verified, and a copy has a
-    dated exception.
+    dated exception. backups_at: from when on its waiting backup sets are worth another try, None where none waits.
     """
 
     state: StrandState
@@ -32,6 +32,7 @@ class Progress:
     is_settled: bool = False
     waits_for_keys: bool = False
     waits_for_copies: bool = False
+    backups_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ def next_steps(strand: Strand, progress: Progress, holds: Iterable[Hold], now: d
         case StrandState.ERASED:
             return Next((StepKind.VERIFY,))
         case StrandState.VERIFIED:
-            return _before_certificate(progress)
+            return _before_certificate(progress, now)
         case StrandState.BROUGHT_BACK:
             return Next(() if progress.is_settled else (StepKind.BRING_BACK,))
         case StrandState.CERTIFIED:
@@ -119,9 +120,12 @@ def _after_no_return(strand: Strand, progress: Progress, holds: tuple[Hold, ...]
     return Next((StepKind.ERASE, StepKind.VERIFY))
 
 
-def _before_certificate(progress: Progress) -> Next:
+def _before_certificate(progress: Progress, now: datetime) -> Next:
+    is_worth_a_try = progress.backups_at is not None and progress.backups_at <= now
+    steps = (StepKind.CLOSE_BACKUPS,) if is_worth_a_try else ()
     if progress.waits_for_keys:
-        return Next((), Block(BlockKind.WAITING_FOR_KEYS, "an epoch key that wrapped its keys still exists"))
+        return Next(steps, Block(BlockKind.WAITING_FOR_KEYS, "an epoch key that wrapped its keys still exists"))
     if progress.waits_for_copies:
-        return Next((), Block(BlockKind.WAITING_FOR_COPIES, "a copy is not gone yet; each says why and until when"))
+        reason = "a copy is not gone yet; each says why and until when"
+        return Next(steps, Block(BlockKind.WAITING_FOR_COPIES, reason, progress.backups_at))
     return Next((StepKind.CERTIFY,))

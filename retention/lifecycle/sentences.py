@@ -229,6 +229,7 @@ STEP_WORDS: Mapping[StepKind, Text] = {
     StepKind.SHRED: Text("销毁密钥", "destroy the keys"),
     StepKind.ERASE: Text("清除", "erase"),
     StepKind.VERIFY: Text("核验", "verify"),
+    StepKind.CLOSE_BACKUPS: Text("处理备份", "close the backups"),
     StepKind.CERTIFY: Text("出具证明", "certify"),
     StepKind.BRING_BACK: Text("恢复", "bring back"),
 }

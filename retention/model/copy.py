@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -34,6 +35,25 @@ class EndState(StrEnum):
     def is_gone(self) -> bool:
         """Whether nothing readable of the copy is left."""
         return self in _GONE
+
+
+BEST_TO_WORST = (
+    EndState.NOT_FOUND,
+    EndState.ERASED_VERIFIED,
+    EndState.ANONYMISED,
+    EndState.SHREDDED_VERIFIED,
+    EndState.QUARANTINED,
+    EndState.KEPT_BY_LAW,
+    EndState.HELD,
+    EndState.UNSUPPORTED,
+    EndState.FAILED,
+)
+"""From the end of which least is left to the one that needs somebody most."""
+
+
+def worst_of(states: Iterable[EndState]) -> EndState:
+    """What its sets make of a backup: it is as good as its worst set, and `not-found` without any."""
+    return max(states, key=BEST_TO_WORST.index, default=EndState.NOT_FOUND)
 
 
 _GONE = frozenset({EndState.ERASED_VERIFIED, EndState.SHREDDED_VERIFIED, EndState.ANONYMISED, EndState.NOT_FOUND})

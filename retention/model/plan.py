@@ -18,6 +18,7 @@ class StepKind(StrEnum):
     SHRED = "shred"
     ERASE = "erase"
     VERIFY = "verify"
+    CLOSE_BACKUPS = "close-backups"
     CERTIFY = "certify"
     BRING_BACK = "bring-back"
 

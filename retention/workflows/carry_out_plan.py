@@ -21,6 +21,8 @@ from retention.lifecycle.states import NoSuchTransition
 from retention.model.plan import Plan, StepKind
 from retention.workflows.deployment import Deployment
 from retention.workflows.plan_deletions import progress_of
+from retention.workflows.scan_backups import Inventory
+from retention.workflows.steps.backups import close_backups
 from retention.workflows.steps.bring_back import bring_back
 from retention.workflows.steps.caches import clear_caches
 from retention.workflows.steps.certify import close_strand
@@ -39,6 +41,7 @@ STEPS: Mapping[StepKind, Callable[[StrandRun], None]] = {
     StepKind.SHRED: shred,
     StepKind.ERASE: erase,
     StepKind.VERIFY: verify,
+    StepKind.CLOSE_BACKUPS: close_backups,
     StepKind.CERTIFY: close_strand,
     StepKind.BRING_BACK: bring_back,
 }
@@ -74,8 +77,10 @@ def carry_out_plan(deployment: Deployment, plan: Plan, lease: Lease, hooks: RunH
     for item in plan.acting:
         steps.setdefault(item.strand, set()).update(item.steps)
     versions = {item.strand: item.strand_version for item in plan.acting}
+    inventory = Inventory(deployment)
     for strand_id, planned in steps.items():
         run = _open_run(deployment, strand_id, lease, hooks)
+        run.shared_inventory = inventory
         if run.record.version != versions[strand_id]:
             report.troubles.append((strand_id, "it has changed since the plan was made"))
             continue

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from retention.evidence.bodies import CaseDates, CopyRef, CopyVerified, StrandDates
+from retention.evidence.bodies import CaseDates, CopyRef, CopyVerified, SetEnded, StrandDates
 from retention.model.case import Case
-from retention.model.copy import Copy, CopyStatus, EndState
+from retention.model.copy import Copy, CopyRole, CopyStatus, EndState, SetEnd
 from retention.workflows.journal import Journal
 
 
@@ -53,4 +53,18 @@ def copy_outcome(journal: Journal, customer: str, status: CopyStatus) -> CopyVer
         until=status.until,
         items=status.gone_count,
         bytes=status.seen_bytes if erased else 0,
+        sets=len(status.sets) if status.copy.role is CopyRole.BACKUP else None,
+    )
+
+
+def set_ended(journal: Journal, customer: str, copy: Copy, end: SetEnd) -> SetEnded:
+    """The body that says how one backup set ended for a copy."""
+    return SetEnded(
+        customer=journal.customer(customer),
+        copy=copy_ref(journal, copy),
+        set=end.set,
+        end_state=end.end_state,
+        reason=end.reason,
+        until=end.until,
+        refusal=end.refusal,
     )

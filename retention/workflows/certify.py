@@ -18,13 +18,14 @@ from retention.evidence.statement import (
     EpochClaim,
     KeyClaim,
     Sanitization,
+    SetClaim,
     Statement,
     StrandClaim,
     exceptions_of,
     is_final,
 )
 from retention.model.case import StrandState
-from retention.model.copy import CopyStatus
+from retention.model.copy import CopyRole, CopyStatus
 from retention.model.record import CaseRecord, ShreddedKey, StrandRecord
 from retention.workflows.case_evidence import copy_outcome
 from retention.workflows.deployment import Deployment
@@ -139,6 +140,25 @@ def _copy_claim(deployment: Deployment, record: CaseRecord, strand: StrandRecord
         root=told.root,
         entries=(status.entry,),
         sanitization=_sanitization(deployment, status, at),
+        sets=_set_claims(status),
+    )
+
+
+def _set_claims(status: CopyStatus) -> tuple[SetClaim, ...] | None:
+    if status.copy.role is not CopyRole.BACKUP:
+        return None
+    return tuple(
+        SetClaim(
+            set=end.set,
+            end_state=end.end_state,
+            reason=end.reason,
+            until=end.until,
+            refusal=end.refusal,
+            at=end.at,
+            entry=end.entry,
+        )
+        for end in status.sets
+        if end.at is not None and end.entry is not None
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from sqlmodel import Session
 
@@ -18,6 +19,7 @@ from retention.keys.provider import KeyProvider
 from retention.model.policy import Policy
 from retention.policy.load import policy_from_canonical
 from retention.workflows.journal import Journal
+from storage_adapters.backups.contract import BackupStore, DumpRewriter, Form, RestorePlace
 from storage_adapters.contract import Store
 
 
@@ -49,6 +51,21 @@ class PolicyShelf:
 
 
 @dataclass(frozen=True, slots=True)
+class BackupParts:
+    """What backups need. Empty where a service has none.
+
+    places: where a set may be restored into, by the store's name. drill_places: where files of a form are restored to for a
+    rehearsal, and never released. scratch: a private directory. rewriter: rewrites dumps and archives.
+    """
+
+    stores: Mapping[str, BackupStore] = field(default_factory=dict)
+    places: Mapping[str, RestorePlace] = field(default_factory=dict)
+    drill_places: Mapping[Form, RestorePlace] = field(default_factory=dict)
+    scratch: Path = Path("var/scratch")
+    rewriter: DumpRewriter | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Deployment:
     """The open parts of one service.
 
@@ -66,6 +83,7 @@ class Deployment:
     clock: Clock
     wall: Clock
     store_kinds: Mapping[str, str] = field(default_factory=dict)
+    backups: BackupParts = field(default_factory=BackupParts)
     shelf: PolicyShelf = field(default_factory=PolicyShelf)
     roll_every: timedelta = timedelta(days=1)
     lease_term: timedelta = timedelta(seconds=15)
@@ -77,8 +95,17 @@ class Deployment:
         except KeyError:
             raise InputError(f"store {name!r} is in no [stores.{name}] section of retention.toml") from None
 
+    def backup_store(self, name: str) -> BackupStore:
+        """The configured store as one of backup sets. Raises InputError where there is none of this name and kind."""
+        try:
+            return self.backups.stores[name]
+        except KeyError:
+            raise InputError(f"store {name!r} of retention.toml is not there, or can hold no backups") from None
+
     def close(self) -> None:
         """Release every connection. A second call does nothing."""
         for store in self.stores.values():
             store.close()
+        for backup_store in self.backups.stores.values():
+            backup_store.close()
         self.catalog.close()

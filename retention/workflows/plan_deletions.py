@@ -12,6 +12,7 @@ from datetime import datetime
 from retention.catalog import cases as case_rows
 from retention.catalog import facts as fact_rows
 from retention.evidence.canonical import JsonValue, hash_json
+from retention.lifecycle.backup_sets import next_try_at
 from retention.lifecycle.precedence import Next, Progress, next_steps
 from retention.lifecycle.states import OPEN
 from retention.model.case import Case
@@ -23,9 +24,9 @@ from retention.workflows.deployment import Deployment
 from storage_adapters.errors import StoreError
 
 _CACHE_STEPS = frozenset({StepKind.CLEAR_CACHES, StepKind.VERIFY, StepKind.CERTIFY})
-_BACKUP_STEPS = frozenset({StepKind.SHRED, StepKind.VERIFY, StepKind.CERTIFY})
+_BACKUP_STEPS = frozenset({StepKind.SHRED, StepKind.VERIFY, StepKind.CLOSE_BACKUPS, StepKind.CERTIFY})
 _STEPS_OF = {
-    CopyRole.PRIMARY: frozenset(StepKind) - {StepKind.CLEAR_CACHES},
+    CopyRole.PRIMARY: frozenset(StepKind) - {StepKind.CLEAR_CACHES, StepKind.CLOSE_BACKUPS},
     CopyRole.CACHE: _CACHE_STEPS,
     CopyRole.BACKUP: _BACKUP_STEPS,
 }
@@ -50,7 +51,14 @@ def progress_of(record: StrandRecord) -> Progress:
         is_settled=record.settled_at is not None,
         waits_for_keys=record.waits_for_keys,
         waits_for_copies=any(status.end_state and not status.end_state.is_gone for status in record.copies),
+        backups_at=_backups_at(record),
     )
+
+
+def _backups_at(record: StrandRecord) -> datetime | None:
+    """From when on one of the waiting backup sets is worth another try."""
+    ends = [end for status in record.copies for end in status.sets]
+    return next_try_at(ends, record.checked_at or record.verified_at)
 
 
 def open_subjects(deployment: Deployment, as_of: datetime, customer: str | None = None) -> tuple[Subject, ...]:

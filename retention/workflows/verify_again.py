@@ -22,7 +22,8 @@ from retention.model.record import StrandRecord
 from retention.workflows.carry_out_plan import RunHooks
 from retention.workflows.deployment import Deployment
 from retention.workflows.run_cycle import owned
-from retention.workflows.steps.backups import assess_mixed_backup
+from retention.workflows.scan_backups import Inventory
+from retention.workflows.steps.backups import close_backup
 from retention.workflows.steps.verify import remains_of
 from retention.workflows.strand_run import StrandRun
 from storage_adapters.errors import StoreError
@@ -57,9 +58,11 @@ def verify_again(deployment: Deployment, hooks: RunHooks | None = None, at_most:
             policy = policies[cases[record.strand.case].policy_hash]
             return _came_back(record, policy, live.get(record.customer, frozenset()))
 
+        inventory = Inventory(deployment)
         due = [record for record in records if not came_back(record) or _has_open_backup(record)]
         for record in sorted(due, key=_last_look)[:at_most]:
             run = StrandRun(deployment, cases[record.strand.case], record, lease, hooks.observe, hooks.should_stop)
+            run.shared_inventory = inventory
             _look(run, looked, only_backups=came_back(record))
     _tell(deployment, looked)
     return looked
@@ -93,9 +96,8 @@ def _has_open_backup(record: StrandRecord) -> bool:
 
 
 def _is_open_backup(status: CopyStatus) -> bool:
-    """Whether it is a mixed backup that has not gone yet."""
-    mixed = status.copy.role is CopyRole.BACKUP and status.copy.place is None
-    return mixed and status.end_state is not None and not status.end_state.is_gone
+    """Whether it is a backup that has not gone yet."""
+    return status.copy.role is CopyRole.BACKUP and status.end_state is not None and not status.end_state.is_gone
 
 
 def _look(run: StrandRun, looked: Looked, *, only_backups: bool) -> None:
@@ -105,7 +107,7 @@ def _look(run: StrandRun, looked: Looked, *, only_backups: bool) -> None:
     try:
         for status in run.record.copies:
             now_known = status if only_backups and status.copy.role is not CopyRole.BACKUP else _copy_now(run, status)
-            (found if now_known.end_state is EndState.FAILED else changed).append(now_known)
+            (found if _is_there_again(status, now_known) else changed).append(now_known)
     except StoreError as error:
         looked.troubles.append((run.record.strand.id, str(error)))
         return
@@ -138,10 +140,20 @@ def _record(run: StrandRun, found: Sequence[CopyStatus], changed: Sequence[CopyS
         run.finish(session, StepKind.VERIFY)
 
 
+def _is_there_again(before: CopyStatus, now: CopyStatus) -> bool:
+    """Whether the look found data that had been verified absent; a backup store that does not answer shows nothing."""
+    if now.end_state is None or now.end_state.is_gone:
+        return False
+    if now.copy.role is CopyRole.BACKUP:
+        was_gone = before.end_state is not None and before.end_state.is_gone
+        return was_gone and now.end_state is not EndState.FAILED
+    return now.end_state is EndState.FAILED
+
+
 def _copy_now(run: StrandRun, status: CopyStatus) -> CopyStatus:
-    """The copy as a look now finds it: FAILED where something is there again."""
-    if _is_open_backup(status):
-        return assess_mixed_backup(run, status)
+    """The copy as a look now finds it: FAILED where something is there again; a backup as it can be closed now."""
+    if status.copy.role is CopyRole.BACKUP:
+        return close_backup(run, status)
     if status.copy.place is None:
         return status
     _, left = remains_of(run, status)

@@ -17,14 +17,15 @@ Rules for every backup store, checked by `storage_adapters.backups.conformance`:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from storage_adapters.contract import ItemResult, Store
+from storage_adapters.contract import ItemResult, Place, Store
 
 
 class Form(StrEnum):
@@ -219,6 +220,35 @@ class BackupStore(Protocol):
         ...
 
 
+class DumpRewriter(Protocol):
+    """Takes customers out of dumps and archives, as streams, in memory that does not grow with them.
+
+    source: opens the file from its beginning, for several passes. removals: `Rows` for dumps of databases, `Prefix` and
+    `Objects` (names within the archive) for tar. Raises `Refused` for a damaged file, or a form that it does not take.
+    """
+
+    def rewrite(
+        self,
+        form: Form,
+        source: Callable[[], AbstractContextManager[BinaryIO]],
+        target: BinaryIO,
+        removals: Sequence[Place],
+        scratch: Path,
+    ) -> int:
+        """Write the file to `target` without what is to be removed; how many rows or members that was."""
+        ...
+
+    def count(
+        self,
+        form: Form,
+        source: Callable[[], AbstractContextManager[BinaryIO]],
+        removals: Sequence[Place],
+        scratch: Path,
+    ) -> int:
+        """How many rows or members `rewrite` would remove. Writes nothing."""
+        ...
+
+
 # ------------------------------------------------------------------------------------------------- restoring
 
 
@@ -229,13 +259,32 @@ class Content(StrEnum):
     ROWS = "rows"
 
 
+CONTENT_OF = {
+    Form.PLAIN_FILE: Content.FILES,
+    Form.TAR: Content.FILES,
+    Form.PG_DUMP_PLAIN: Content.ROWS,
+    Form.PG_DUMP_CUSTOM: Content.ROWS,
+    Form.PG_DUMP_DIRECTORY: Content.ROWS,
+    Form.MYSQL_DUMP: Content.ROWS,
+}
+"""What a file of a set is restored as. A snapshot is not restored."""
+
+
+class SetReader(Protocol):
+    """Whatever files of a set can be read from: a backup store, or a folder in which one is being rewritten."""
+
+    def open(self, name: str, path: str) -> AbstractContextManager[BinaryIO]:
+        """The content of one file of the set, as a stream to be read once."""
+        ...
+
+
 class Staging(Protocol):
     """A restore under way: what is in it is reached by nobody else, and is gone when the block is left unreleased.
 
     What a killed process left is removed by the next `begin` of the place.
     """
 
-    def load(self, source: BackupStore, name: str, files: Sequence[SetFile]) -> None:
+    def load(self, source: SetReader, name: str, files: Sequence[SetFile]) -> None:
         """Bring these files of the set in: dumps are restored, plain files copied, tar archives unpacked.
 
         Raises `Refused` for what is no dump or is damaged, with the first thing the tool said that holds no data;
@@ -247,8 +296,8 @@ class Staging(Protocol):
         """What is staged, as a store: erased and searched like any other. Object names are paths within the set."""
         ...
 
-    def forget(self, prefixes: Sequence[str]) -> int:
-        """Remove every staged file that lies below none of these prefixes; how many those were. Rows: nothing, 0."""
+    def forget(self, is_known: Callable[[str], bool]) -> int:
+        """Remove every staged file for whose path this is False; how many those were. Rows: nothing, 0."""
         ...
 
     def release(self) -> None:

@@ -1,63 +1,247 @@
-"""What a mixed backup amounts to after a deletion: sets that hold many customers and cannot be erased for one.
+"""Backups: every set that may hold what was deleted is closed as far as it can be today, and says what is left of it.
 
-Closed where everything in the primary was sealed under keys that are destroyed now (checked before the shred, item by item).
-Gone where no set is left from before the erasure. Else it is said plainly that it is not gone, and until when.
+In this order, for each set: deleted, where it is the customer's own or its rotation is over; shredded, where everything in
+it was sealed (each file is looked at); anonymised, where the policy says so; else quarantined, and a read is tried, which
+must fail. What no store can do is `unsupported`, and loudly so. See docs/adr/0015.
+
+Source: clause 6.10 (stored securely, no further processing, until deleted or anonymised), clause 6.11 (every backup copy).
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import datetime
 
-from retention.lifecycle.counting import count
-from retention.model.copy import CopyRole, CopyStatus, EndState
-from retention.model.policy import BackupPlan
+from sqlmodel import Session
+
+from retention.catalog import backups as backup_rows
+from retention.catalog import cases as case_rows
+from retention.evidence.canonical import JsonValue
+from retention.evidence.entries import Entry, EntryType
+from retention.keys.sealed import HEADER_LENGTH, read_header
+from retention.lifecycle.backup_sets import Label, begun_at, locked_until, may_hold, read_label, rotates_at, sum_up
+from retention.model.backup import KnownSet
+from retention.model.copy import CopyRole, CopyStatus, EndState, SetEnd
+from retention.model.hold import Hold
+from retention.model.plan import StepKind
+from retention.model.policy import BackupPlan, Policy
+from retention.workflows.anonymise_set import CannotAnonymise, anonymise_set
+from retention.workflows.backup_owners import hold_in_the_way, is_wholly_going
 from retention.workflows.strand_run import StrandRun
-from storage_adapters.contract import Prefix
+from storage_adapters.backups.contract import BackupStore, Whereabouts
+from storage_adapters.contract import ItemResult
+from storage_adapters.errors import NotFound, OutcomeUnknown, Refused, Unavailable
 
 
-def assess_mixed_backup(run: StrandRun, status: CopyStatus) -> CopyStatus:
-    """The copy with its end state as of now. Raises StoreError where the sets cannot be listed."""
-    sealed = _sealed_count(run)
-    if sealed is not None:
-        reason = f"sealed under keys that are destroyed; {sealed} of {sealed} items of the primary were checked"
-        return replace(status, end_state=EndState.SHREDDED_VERIFIED, reason=reason, until=None)
-    policy = run.policy()
-    plan = policy.backups[status.copy.backup or ""]
-    erased_at = run.record.erased_at or run.now
-    if not _older_set_exists(run, plan):
-        return replace(
-            status, end_state=EndState.ERASED_VERIFIED, reason="no set from before the erasure is left", until=None
-        )
-    until = count(erased_at, plan.delete_after, policy.time_zone, policy.calendar, policy.last_day_off_moves).due_at
-    reason = f"sets from before the erasure hold {_why_readable(run)}; they go with the backup's own rotation"
-    return replace(status, end_state=EndState.UNSUPPORTED, reason=reason, until=until)
+def close_backups(run: StrandRun) -> None:
+    """The waiting backups of a verified strand are tried once more. What is not gone stays, each set with its reason."""
+    with run.step(StepKind.CLOSE_BACKUPS):
+        statuses = [close_backup(run, status) for status in run.record.copies if status.copy.role is CopyRole.BACKUP]
+        run.acted(StepKind.CLOSE_BACKUPS)
+        with run.transaction() as session:
+            for status in statuses:
+                if status != run.status(status.copy):
+                    run.put_outcome(session, replace(status, verified_at=run.now))
+            case_rows.move_strand(session, run.record, run.record.state, run.now, "checked_at")
+            run.finish(session, StepKind.CLOSE_BACKUPS, {"copies": len(statuses)})
+    run.deployment.journal.publish()
+    run.reload()
 
 
-def _why_readable(run: StrandRun) -> str:
-    if run.record.strand.part.is_whole_dataset or run.record.strand.shreds_key:
-        return "data that was not sealed"
-    return "it under a key that lives on, because only a part of the dataset was deleted"
+def close_backup(run: StrandRun, status: CopyStatus) -> CopyStatus:
+    """The copy with the end state that its sets amount to after this try. Raises StoreError where they cannot be listed."""
+    closing = _Closing.of(run, status)
+    before = {(end.store, end.set): end for end in status.sets}
+    ends: dict[tuple[str, str], SetEnd] = {}
+    for known in run.inventory.sets(closing.plan.store):
+        key = (known.store, known.shown)
+        label = read_label(closing.plan, known.set.label, closing.policy)
+        if known.gone_at is not None:
+            if key in before and key not in ends:
+                ends[key] = closing.missed(known, before[key])
+        elif closing.is_about(known, label):
+            ends[key] = closing.close(known, label, before.get(key))
+        run.batch_done(StepKind.CLOSE_BACKUPS)
+    for key, end in before.items():
+        ends.setdefault(key, end)
+    sets = tuple(_unless_the_same(before.get(key), ends[key]) for key in sorted(ends))
+    end_state, reason, until = sum_up(sets)
+    return replace(status, sets=sets, end_state=end_state, reason=reason, until=until)
 
 
-def _sealed_count(run: StrandRun) -> int | None:
-    """How many items were checked, where every item of every primary was sealed under a key that is destroyed."""
-    primaries = [status for status in run.record.copies if status.copy.role is CopyRole.PRIMARY]
-    if not run.record.keys or not primaries:
+def _unless_the_same(before: SetEnd | None, now: SetEnd) -> SetEnd:
+    """What was told before, where nothing is news."""
+    return before if before is not None and replace(before, at=None, entry=None) == now else now
+
+
+@dataclass(frozen=True, slots=True)
+class _Closing:
+    """One backup copy of one strand, while its sets are closed."""
+
+    run: StrandRun
+    policy: Policy
+    plan: BackupPlan
+    store: BackupStore
+
+    @classmethod
+    def of(cls, run: StrandRun, status: CopyStatus) -> _Closing:
+        policy = run.policy()
+        plan = policy.backups[status.copy.backup or ""]
+        return cls(run, policy, plan, run.deployment.backup_store(plan.store))
+
+    def is_about(self, known: KnownSet, label: Label | None) -> bool:
+        """Whether the set may hold what the strand deleted. One that fits no series counts as holding everybody."""
+        if label is None and known.plans:
+            return False
+        if label is not None and label.customer not in (None, self.run.record.customer):
+            return False
+        return may_hold(begun_at(known.set, label), self.run.record.erased_at)
+
+    def missed(self, known: KnownSet, before: SetEnd) -> SetEnd:
+        """A set that is not found any more: its own rotation removed it, once two listings agree."""
+        if before.end_state.is_gone:
+            return replace(before, at=None, entry=None)
+        if not self.run.inventory.has_missed(known):
+            reason = "not found by one listing; the next one decides whether it is gone"
+            return SetEnd(known.store, known.shown, before.end_state, reason, self.run.now, before.refusal)
+        return SetEnd(known.store, known.shown, EndState.ERASED_VERIFIED, "two listings do not find it any more")
+
+    def close(self, known: KnownSet, label: Label | None, before: SetEnd | None) -> SetEnd:
+        """The set's end, after what can be done today. What fails leaves it as it was, and says so."""
+        if before is not None and before.end_state is EndState.ANONYMISED:
+            return replace(before, at=None, entry=None)
+        try:
+            return self._close(known, label)
+        except NotFound:
+            self.run.inventory.forget(known.store)
+            return self._end(known, EndState.FAILED, "it vanished while it was looked at; the next run looks again")
+        except (Unavailable, OutcomeUnknown, Refused) as error:
+            return self._end(known, EndState.FAILED, str(error))
+
+    def _close(self, known: KnownSet, label: Label | None) -> SetEnd:
+        begun = begun_at(known.set, label)
+        is_locked, lock_ends = locked_until(known.set)
+        rotation = rotates_at(begun, self.plan, self.policy) if label else None
+        is_own = label is not None and label.customer is not None and is_wholly_going(self.run, known, self.plan)
+        if self._is_sealed(known) and not (is_own and not is_locked):
+            reason = f"each of its {known.set.item_count} files is sealed, and the customer's keys are destroyed"
+            return self._end(known, EndState.SHREDDED_VERIFIED, reason)
+        hold: Hold | None = None
+        if (is_own or (rotation is not None and self.run.now >= rotation)) and not is_locked:
+            deleted = self._delete(known)
+            if isinstance(deleted, SetEnd):
+                return deleted
+            hold = deleted
+        why_not = None
+        if label is not None and self.plan.anonymise and not is_locked and hold is None:
+            try:
+                return self._anonymise(known)
+            except CannotAnonymise as obstacle:
+                why_not = str(obstacle)
+        until = _latest(None if is_own else rotation, lock_ends, is_mixed=not is_own, is_locked=is_locked)
+        reason = self._why_it_stays(known, label, hold, is_own=is_own, why_not=why_not)
+        return self._quarantine(known, reason, None if hold is not None or label is None else until)
+
+    def _why_it_stays(
+        self, known: KnownSet, label: Label | None, hold: Hold | None, *, is_own: bool, why_not: str | None
+    ) -> str:
+        """One sentence: why the set cannot be deleted today."""
+        reasons = [f"hold {hold.id}: {hold.ground}"] if hold is not None else []
+        if label is None:
+            reasons.append("it fits no series of the policy, so what it holds is unknown and somebody has to decide")
+        elif not is_own:
+            reasons.append("it holds other data too, and serves its recovery until its own rotation")
+        if known.set.locks:
+            reasons.append("the store locks it: " + ", ".join(sorted({lock.kind for lock in known.set.locks})))
+        return "; ".join([*reasons, *([f"not anonymised: {why_not}"] if why_not else [])])
+
+    # -------------------------------------------------------------------------------------------------- acts
+
+    def _is_sealed(self, known: KnownSet) -> bool:
+        """Whether every file of the set is sealed and the strand's keys are destroyed, so that nothing of it can be read."""
+        record = self.run.record
+        if not record.keys or not record.strand.shreds_key or known.set.item_count == 0:
+            return False
+        if not self.store.capabilities().reads:
+            return False
+        if known.plain_count is None:
+            heads = self.store.heads(known.set.name, HEADER_LENGTH)
+            plain = sum(read_header(head) is None for _, head in heads)
+            with self.run.transaction() as session:
+                backup_rows.put_looked_into(session, known, plain)
+            self.run.inventory.forget(known.store)
+            return plain == 0
+        return known.plain_count == 0
+
+    def _delete(self, known: KnownSet) -> SetEnd | Hold:
+        """Delete the whole set, unless a hold forbids it, which is read in the transaction that tells the intent."""
+        with self.run.transaction() as session:
+            hold = hold_in_the_way(self.run, session, known)
+            if hold is not None:
+                return hold
+            self._tell(session, EntryType.STEP_INTENT, known, {"step": str(StepKind.CLOSE_BACKUPS), "act": "delete"})
+        deletion = self.store.delete(known.set.name)
+        self.run.inventory.forget(known.store)
+        if deletion.result is ItemResult.LOCKED:
+            _, until = locked_until(replace(known.set, locks=deletion.locks))
+            reason = "the store locks it: " + ", ".join(sorted({lock.kind for lock in deletion.locks}))
+            return self._quarantine(known, reason, until)
+        if deletion.result not in (ItemResult.DONE, ItemResult.ABSENT) or self.store.find(known.set.name) is not None:
+            return self._end(known, EndState.FAILED, f"not deleted: {deletion.reason or deletion.result}")
+        with self.run.transaction() as session:
+            self._tell(session, EntryType.BACKUP_DELETED, known, {"result": str(deletion.result)})
+        return self._end(known, EndState.ERASED_VERIFIED, "deleted as a whole; a look behind it finds nothing")
+
+    def _anonymise(self, known: KnownSet) -> SetEnd:
+        removed = anonymise_set(self.run, known, self.plan, self.store)
+        if removed:
+            with self.run.transaction() as session:
+                self._tell(session, EntryType.BACKUP_ANONYMISED, known, {"removed": removed})
+            self.run.inventory.forget(known.store)
+            reason = "rewritten without the deleted customers, restored and searched; the old set is gone"
+        else:
+            reason = "searched: nothing of the customer is in it any more"
+        return self._end(known, EndState.ANONYMISED, reason)
+
+    def _quarantine(self, known: KnownSet, reason: str, until: datetime | None) -> SetEnd:
+        """Put the set out of reach, try to read it, and believe the attempt and nothing else."""
+        try:
+            whereabouts = self.store.quarantine(known.set.name)
+            attempt = self.store.try_reading(known.set.name)
+        except Refused as refusal:
+            why = f"{reason}; and it cannot be quarantined: {refusal.message}"
+            return self._end(known, EndState.UNSUPPORTED, why, until)
+        is_news = whereabouts is not known.set.whereabouts or not attempt.is_refused
+        if is_news:
+            body: dict[str, JsonValue] = {
+                "whereabouts": str(whereabouts),
+                "read_refused": attempt.is_refused,
+                "attempt": attempt.how,
+            }
+            with self.run.transaction() as session:
+                self._tell(session, EntryType.BACKUP_QUARANTINED, known, body)
+            self.run.inventory.forget(known.store)
+        if not attempt.is_refused:
+            why = (
+                f"{reason}; it was put in quarantine ({whereabouts}), and a read succeeded all the same: {attempt.how}"
+            )
+            return self._end(known, EndState.UNSUPPORTED, why, until)
+        where = "moved to quarantine" if whereabouts is Whereabouts.MOVED else "fenced where it lies"
+        return replace(self._end(known, EndState.QUARANTINED, f"{reason}; {where}", until), refusal=attempt.how)
+
+    def _end(self, known: KnownSet, state: EndState, reason: str, until: datetime | None = None) -> SetEnd:
+        return SetEnd(known.store, known.shown, state, reason, until)
+
+    def _tell(self, session: Session, kind: EntryType, known: KnownSet, body: dict[str, JsonValue]) -> None:
+        told: dict[str, JsonValue] = {"store": known.store, "set": known.shown, **body}
+        case, policy = self.run.case.id, self.run.case.policy_hash
+        self.run.deployment.journal.write(session, Entry(kind, self.run.now, told, case=case, policy=policy))
+
+
+def _latest(
+    rotation: datetime | None, lock_ends: datetime | None, *, is_mixed: bool, is_locked: bool
+) -> datetime | None:
+    """When deleting becomes possible; None where that is not known."""
+    if (is_mixed and rotation is None) or (is_locked and lock_ends is None):
         return None
-    if any(status.copy.place is None or status.sealed_count < status.sealable_count for status in primaries):
-        return None
-    return sum(status.sealed_count for status in primaries) or None
-
-
-def _older_set_exists(run: StrandRun, plan: BackupPlan) -> bool:
-    """Whether anything lies among the sets that was written before the erasure was complete, or at an unknown time."""
-    root = plan.sets.partition("{")[0].rpartition("/")[0]
-    if not root:
-        return True  # the sets lie at the store's root, where they cannot be told from anything else
-    erased_at = run.record.erased_at or run.now
-    store = run.deployment.store(plan.store)
-    return any(
-        item.written_at is None or item.written_at <= erased_at
-        for page in store.survey(Prefix(root + "/"))
-        for item in page
-    )
+    return max([at for at in (rotation, lock_ends) if at is not None], default=None)

@@ -71,8 +71,8 @@ def _put(run: StrandRun, session: Session, status: CopyStatus) -> None:
 
 
 def is_erasable(status: CopyStatus) -> bool:
-    """Whether the copy has a place of the customer's own; a cache is cleared, and a mixed backup is nobody's own."""
-    return status.copy.place is not None and status.copy.role is not CopyRole.CACHE
+    """Whether it is a primary with a place of its own; a cache is cleared, and a backup is closed set by set."""
+    return status.copy.place is not None and status.copy.role is CopyRole.PRIMARY
 
 
 def _begin(run: StrandRun) -> None:
@@ -85,6 +85,8 @@ def _begin(run: StrandRun) -> None:
         stamps: tuple[case_rows.Stamp, ...] = () if record.passed_at else ("passed_at",)
         state = next_state(record.state, StrandEvent.ERASE_BEGUN)
         case_rows.move_strand(session, record, state, run.now, *stamps)
+        body = {"step": str(StepKind.ERASE), "event": str(StrandEvent.ERASE_BEGUN)}
+        run.deployment.journal.write(session, run.entry(EntryType.STEP_INTENT, dict(body)))
     run.reload()
 
 

@@ -11,7 +11,7 @@ from retention.evidence.entries import EntryType
 from retention.lifecycle.states import StrandEvent, next_state
 from retention.model.copy import Copy, CopyRole, CopyStatus, EndState
 from retention.model.plan import StepKind
-from retention.workflows.steps.backups import assess_mixed_backup
+from retention.workflows.steps.backups import close_backup
 from retention.workflows.steps.erase import count_closed, is_of_strand
 from retention.workflows.strand_run import StrandRun
 from storage_adapters.contract import ItemResult
@@ -59,8 +59,9 @@ def _verified(run: StrandRun, status: CopyStatus) -> CopyStatus:
     if copy.refusal is not None:
         return replace(status, end_state=EndState.FAILED, reason=copy.refusal, verified_at=run.now)
     try:
-        if copy.place is None:
-            return replace(assess_mixed_backup(run, status), verified_at=run.now)
+        if copy.role is CopyRole.BACKUP:
+            return replace(close_backup(run, status), verified_at=run.now)
+        assert copy.place is not None  # a copy that could not be placed has a refusal
         if copy.role is CopyRole.CACHE:
             status = _cleared_again(run, status)
         closed, left = remains_of(run, status)

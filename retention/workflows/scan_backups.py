@@ -1,0 +1,126 @@
+"""Look through the backup stores: which sets there are, what is said to be in them, and what locks them.
+
+Every set of every store that a policy version names is found, also one that fits no series: what it holds is unknown, so it
+counts as holding everybody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from retention.catalog import backups as backup_rows
+from retention.evidence.canonical import JsonValue
+from retention.evidence.entries import Entry, EntryType
+from retention.lifecycle.backup_sets import claimed_prefixes, layout_of, read_label, shown_name
+from retention.model.backup import KnownSet
+from retention.model.policy import Policy
+from retention.workflows.deployment import Deployment
+from retention.workflows.journal import Journal
+from storage_adapters.backups.contract import BackupSet
+from storage_adapters.errors import StoreError
+
+
+@dataclass(slots=True)
+class Inventory:
+    """The sets of each backup store, listed once in its lifetime: one cycle, one command. Not for several threads."""
+
+    deployment: Deployment
+    _found: dict[str, tuple[KnownSet, ...]] = field(default_factory=dict)
+    _begun_at: dict[str, datetime] = field(default_factory=dict)
+
+    def sets(self, store: str) -> tuple[KnownSet, ...]:
+        """Every set of the store, by name, those included that are not found any more and were before (`gone_at`).
+
+        Raises InputError for a store that is none, and StoreError where it cannot be listed.
+        """
+        if store not in self._found:
+            self._begun_at[store] = self.deployment.clock.now()
+            self._found[store] = _listed(self.deployment, store, self._begun_at[store])
+        return self._found[store]
+
+    def has_missed(self, known: KnownSet) -> bool:
+        """Whether the set was missed by this listing and by an earlier one: one listing alone may have left it out."""
+        return known.gone_at is not None and known.gone_at < self._begun_at[known.store]
+
+    def forget(self, store: str) -> None:
+        """List the store anew when it is asked for next: something was changed in it."""
+        self._found.pop(store, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """What a scan came to: the sets that are there, how many were missed, and stores that could not be listed, and why."""
+
+    sets: tuple[KnownSet, ...]
+    missed_count: int
+    troubles: tuple[tuple[str, str], ...]
+
+
+def scan_backups(deployment: Deployment) -> Scanned:
+    """Every backup store is listed, and the catalogue knows its sets. One entry of the ledger tells how many there are."""
+    inventory = Inventory(deployment)
+    found: list[KnownSet] = []
+    troubles: list[tuple[str, str]] = []
+    for store in backup_stores(deployment):
+        try:
+            found += inventory.sets(store)
+        except StoreError as error:
+            troubles.append((store, str(error)))
+    present = tuple(known for known in found if known.gone_at is None)
+    body: dict[str, JsonValue] = {
+        "sets": len(present),
+        "unknown": sum(not known.plans for known in present),
+        "locked": sum(bool(known.set.locks) for known in present),
+        "troubles": len(troubles),
+    }
+    with deployment.catalog.transaction() as session:
+        deployment.journal.write(session, Entry(EntryType.BACKUPS_SCANNED, deployment.clock.now(), body))
+    deployment.journal.publish()
+    return Scanned(present, len(found) - len(present), tuple(troubles))
+
+
+def list_backups(deployment: Deployment) -> tuple[KnownSet, ...]:
+    """The sets as the last scan found them, by store and name. Asks no store."""
+    with deployment.catalog.reading() as session:
+        return backup_rows.known_sets(session)
+
+
+def backup_stores(deployment: Deployment) -> tuple[str, ...]:
+    """The stores that the backups of any adopted policy version lie in."""
+    return tuple(sorted({plan.store for policy in _versions(deployment) for plan in policy.backups.values()}))
+
+
+def _versions(deployment: Deployment) -> tuple[Policy, ...]:
+    with deployment.catalog.reading() as session:
+        return deployment.shelf.versions(session)
+
+
+def _listed(deployment: Deployment, store: str, now: datetime) -> tuple[KnownSet, ...]:
+    versions = _versions(deployment)
+    layouts = {layout_of(plan) for policy in versions for plan in policy.backups.values() if plan.store == store}
+    claimed = sorted({prefix for policy in versions for prefix in claimed_prefixes(policy, store)})
+    listed = list(deployment.backup_store(store).sets(sorted(layouts, key=repr), claimed))
+    with deployment.catalog.transaction() as session:
+        known = [
+            backup_rows.put_found(session, each) for each in _known(deployment.journal, versions, store, listed, now)
+        ]
+        backup_rows.put_gone(session, store, [each.set.name for each in known], now)
+        gone = backup_rows.known_sets(session, store, gone=True)
+    return tuple(sorted([*known, *gone], key=lambda each: each.set.name))
+
+
+def _known(
+    journal: Journal, versions: tuple[Policy, ...], store: str, listed: list[BackupSet], now: datetime
+) -> Iterator[KnownSet]:
+    """The sets with their series. Of several versions of a series, the one adopted last says how its sets are shown."""
+    for found in listed:
+        unknown = f"unknown-{journal.item(f'{store}/{found.name}')[:16]}"
+        known = KnownSet(store, found, unknown, (), now)
+        for policy in versions:
+            for plan in policy.backups.values():
+                label = read_label(plan, found.label, policy) if plan.store == store else None
+                if label is not None:
+                    known = replace(known, shown=shown_name(found, label), plans=tuple({*known.plans, plan.name}))
+        yield replace(known, plans=tuple(sorted(known.plans)))
