@@ -47,9 +47,14 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The archive before its data. raw: its bytes. level: of gzip's compression; None where data are not compressed."""
+    """The archive before its data.
+
+    raw: its bytes. contents_at: where in them the table of contents begins. level: of gzip's compression; None where data
+    are not compressed.
+    """
 
     raw: bytes
+    contents_at: int
     integer_size: int
     offset_size: int
     level: int | None
@@ -67,6 +72,18 @@ class Head:
                 written = offsets[entry.dump_id].to_bytes(self.offset_size, "little")
                 raw[entry.patch_at : entry.patch_at + 1 + self.offset_size] = bytes((Placed.KNOWN,)) + written
         return bytes(raw)
+
+    def is_contents(self, raw: bytes) -> bool:
+        """Whether the bytes are the same table of contents, with whatever offsets."""
+        return self._blank(self.raw) == self._blank(self.raw[: self.contents_at] + raw)
+
+    def _blank(self, raw: bytes) -> bytes:
+        blank = bytearray(raw)
+        width = 1 + self.offset_size
+        for entry in self.entries:
+            if entry.patch_at + width <= len(blank):
+                blank[entry.patch_at : entry.patch_at + width] = bytes(width)
+        return bytes(blank)
 
 
 class ArchiveReader:
@@ -150,6 +167,7 @@ def read_head(reader: ArchiveReader) -> Head:
     raw = bytearray()
     reader.sink = raw.extend
     version, level = _read_header(reader)
+    contents_at = reader.position
     count = reader.integer()
     if count < 0:
         raise reader.damaged()
@@ -157,7 +175,7 @@ def read_head(reader: ArchiveReader) -> Head:
     if len({entry.dump_id for entry in entries}) < count:
         raise reader.damaged()
     reader.sink = None
-    return Head(bytes(raw), reader.integer_size, reader.offset_size, level, entries)
+    return Head(bytes(raw), contents_at, reader.integer_size, reader.offset_size, level, entries)
 
 
 def check_form(head: bytes) -> None:

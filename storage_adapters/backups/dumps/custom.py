@@ -171,7 +171,15 @@ class _Walk:
                 raise self._reader.damaged()
             yield _Block(dump_id, self._reader.position - begin, rewritten_at, length)
         if not self._reader.is_at_end():
-            raise Unfit(f"something follows the last data at byte {self._reader.position}")
+            self._contents_again()
+
+    def _contents_again(self) -> None:
+        """pg_dump from 16 on, when its output is a file it did not open, appends the table of contents with offsets
+        instead of writing it over the first; nobody reads it there, and it is left out."""
+        at = self._reader.position
+        length = len(self._head.raw) - self._head.contents_at
+        if not self._head.is_contents(self._reader.bytes(length)) or not self._reader.is_at_end():
+            raise Unfit(f"something follows the last data at byte {at}")
 
     def _large_objects(self) -> None:
         while self._reader.integer():
