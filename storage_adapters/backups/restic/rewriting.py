@@ -34,6 +34,8 @@ class SnapshotRewriting:
         self._finish = finish
         self._kept: set[str] = set()
         self._new: dict[str, Path] = {}
+        self._begun_count = 0
+        self._is_committed = False
 
     def keep(self, path: str) -> None:
         """Carry this file of the old set over as it is. Raises NotFound where the old set has no such file."""
@@ -44,16 +46,19 @@ class SnapshotRewriting:
     def write(self, path: str) -> Iterator[BinaryIO]:
         """Write this file of the new set. Raises NotFound where the old set has no such file."""
         self._check(path)
-        target = self._written / str(len(self._new))
+        self._begun_count += 1
+        target = self._written / str(self._begun_count)
         with self._own_troubles(), target.open("xb") as stream:
             yield stream
         self._new[path] = target
 
     def commit(self) -> None:
-        """The new set stands under the old one's name and the old one is gone.
+        """The new set stands under the old one's name and the old one is gone. A second call does nothing.
 
         Raises Refused where nothing was kept or written: restic makes no empty snapshot.
         """
+        if self._is_committed:
+            return
         if not self._kept and not self._new:
             raise Refused(self._store, "a snapshot cannot be empty: delete the set instead")
         with self._own_troubles():
@@ -61,6 +66,7 @@ class SnapshotRewriting:
                 self._put(path, content)
             self._drop(self._files - self._kept - self._new.keys())
         self._finish(self._tree)
+        self._is_committed = True
 
     def _check(self, path: str) -> None:
         if path not in self._files:
