@@ -37,4 +37,4 @@ class Naming:
             if not any(apart.startswith(name) for apart in self._apart):
                 return name
             cut += 1
-        return path
+        return None if path.endswith("/") else path  # a placeholder of a folder above sets is none itself
