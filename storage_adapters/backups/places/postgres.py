@@ -158,7 +158,7 @@ class PostgresPlace:
         """The final database is gone. Nobody comes in from the last look into it on; raises Refused where it is used."""
         final = quoted(self.final)
         with self.connected(self.final) as connection:
-            self._mark(connection, f"ALTER DATABASE {final} ALLOW_CONNECTIONS false", self.final, _GIVING_WAY)
+            self._mark(maintenance, f"ALTER DATABASE {final} ALLOW_CONNECTIONS false", self.final, _GIVING_WAY)
             try:
                 if connection.execute(_OTHERS, {"name": self.final}).scalar():
                     raise Refused(self._name, "the database to restore into is in use")
