@@ -78,7 +78,8 @@ def rewrite_dump(
     what it holds. Gzipped stays gzipped. Memory does not grow with the dump, only with its longest row.
 
     Rows of a database go as `storage_adapters.sql` erases them: by the customer column, through foreign keys of any
-    depth, or, with `only`, those rows and what cannot be without them. Large objects stay, whoever points at them.
+    depth, or, with `only`, those rows and what cannot be without them. Large objects stay, whoever points at them. Hard
+    links in a tar archive go with the member they lead to, symbolic links stay.
 
     Raises Refused, naming tables or offsets: for a damaged dump; for a form that is not rewritten (mysqldump, pg_dump's
     directory and tar formats, --inserts, lz4 and zstd, data without definitions); and where a row that stays points at

@@ -76,6 +76,7 @@ class StatementEnds:
         self.is_between = True
         self._inside = b""  # what the text, comment or body that goes on is closed by
         self._escapes = False
+        self._has_begun = False
         self._depth = 0
         self._long_depth = 0
 
@@ -97,11 +98,11 @@ class StatementEnds:
                 code = found["mark"] or (code if found["long"] else b"'")
                 self._enter(found)
                 at = found.end()
+        is_open = bool(self._inside or self._long_depth)
         if code:
-            is_open = bool(self._inside or self._long_depth) or self._depth > 0
-            self.is_between = code == b";" and not is_open
-            if self.is_between:
-                self._depth = 0
+            self._has_begun = code != b";" or is_open or self._depth > 0
+            self._depth = self._depth if self._has_begun else 0
+        self.is_between = not self._has_begun and not is_open
 
     def _enter(self, found: re.Match[bytes]) -> None:
         if found["text"]:
