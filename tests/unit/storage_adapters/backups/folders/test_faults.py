@@ -1,0 +1,310 @@
+"""A directory of backups under faults: killed at every step, a full disk, another file system, sets that vanish."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from storage_adapters.backups.contract import SetLayout, Whereabouts
+from storage_adapters.backups.folders import FolderBackups
+from storage_adapters.contract import ItemResult
+from storage_adapters.errors import NotFound, Refused, Unavailable
+
+NAME = "nightly/2026-11-10/"
+FILES = {"db.sql": b"-- old", "photos/one.jpg": b"jpg" * 500}
+CHANGES = ("rename", "unlink", "rmdir", "mkdir", "fsync", "write", "chmod", "link")
+NIGHTLY = (SetLayout("nightly/"),)
+
+
+class Killed(BaseException):
+    """The process is no more."""
+
+
+@contextmanager
+def killed_at(step: int, *, acts: bool) -> Iterator[None]:
+    """From the step-th change of a file system on none works any more; that one itself is done before where `acts`."""
+    left = [step]
+
+    def dying(real: Callable[..., object]) -> Callable[..., object]:
+        def call(*args: object, **keywords: object) -> object:
+            left[0] -= 1
+            if left[0] > 0:
+                return real(*args, **keywords)
+            if left[0] == 0 and acts:
+                real(*args, **keywords)
+            raise Killed
+
+        return call
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in CHANGES:
+            patch.setattr(os, name, dying(getattr(os, name)))
+        yield
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "backups").mkdir()
+    put(tmp_path / "backups")
+    return tmp_path / "backups"
+
+
+@pytest.fixture
+def elsewhere(root: Path) -> Iterator[Path]:
+    """A folder on another file system than the backups."""
+    if not Path("/dev/shm").is_dir() or os.stat("/dev/shm").st_dev == root.stat().st_dev:
+        pytest.skip("no second file system here")
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        yield Path(folder) / "quarantine"
+
+
+def put(root: Path, name: str = NAME) -> None:
+    for path, content in FILES.items():
+        (root / name / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / name / path).write_bytes(content)
+
+
+def content_of(store: FolderBackups, name: str = NAME) -> dict[str, bytes]:
+    content = {}
+    for file in store.files(name):
+        with store.open(name, file.path) as stream:
+            content[file.path] = stream.read()
+    return content
+
+
+def leftovers(*folders: Path) -> list[str]:
+    """Files of our own that stand for something unfinished."""
+    names = [name for folder in folders for _, *inner in os.walk(folder) for part in inner for name in part]
+    return [name for name in names if name.startswith((".retention-moving", ".retention-rewrite", ".retention-draft"))]
+
+
+def every_death(
+    act: Callable[[FolderBackups], object], store: Callable[[int, bool], FolderBackups]
+) -> Iterator[FolderBackups]:
+    """The store after each way of dying in `act`, on a fresh set each time; ends when `act` outlives its killer."""
+    for step in count(1):
+        for acts in (False, True):
+            victim = store(step, acts)
+            try:
+                with killed_at(step, acts=acts):
+                    act(victim)
+            except Killed:
+                yield victim
+            else:
+                assert step > 2, "nothing was killed"
+                return
+
+
+@pytest.mark.parametrize("is_elsewhere", [False, True], ids=["by a rename", "by a copy to another file system"])
+def test_a_set_killed_on_its_way_into_quarantine_is_whole_and_gets_there(
+    tmp_path: Path, elsewhere: Path, is_elsewhere: bool
+) -> None:
+    base = elsewhere if is_elsewhere else tmp_path / "quarantine"
+
+    def fresh(step: int, acts: bool) -> FolderBackups:
+        put(tmp_path / f"backups-{step}-{acts}")
+        return FolderBackups("nas", tmp_path / f"backups-{step}-{acts}", Path(f"{base}-{step}-{acts}"))
+
+    for number, store in enumerate(every_death(lambda store: store.quarantine(NAME), fresh)):
+        if number % 2:  # whoever comes next may look first
+            assert content_of(store) == FILES
+            found = list(store.sets(NIGHTLY))
+            assert [one.name for one in found] == [NAME]
+        assert store.quarantine(NAME) is Whereabouts.MOVED
+        assert content_of(store) == FILES
+        assert store.try_reading(NAME).is_refused
+        assert store.find(NAME) == next(store.sets(NIGHTLY))
+        assert store.delete(NAME).result is ItemResult.DONE
+        quarantine = store._quarantine
+        assert quarantine is not None
+        assert leftovers(store._root, quarantine) == []
+        assert not [leaf for _, _, leaves in os.walk(quarantine) for leaf in leaves]
+        subprocess.run(["rm", "-rf", quarantine], check=True)
+
+
+@pytest.mark.parametrize("moves", [True, False], ids=["of a set in quarantine", "of a fenced set"])
+def test_a_rewriting_killed_half_way_leaves_either_set_whole(tmp_path: Path, moves: bool) -> None:
+    new = {"db.sql": b"-- new", "photos/one.jpg": FILES["photos/one.jpg"]}
+
+    def fresh(step: int, acts: bool) -> FolderBackups:
+        put(tmp_path / f"backups-{step}-{acts}")
+        quarantine = tmp_path / f"quarantine-{step}-{acts}" if moves else None
+        store = FolderBackups("nas", tmp_path / f"backups-{step}-{acts}", quarantine)
+        store.quarantine(NAME)
+        return store
+
+    def rewrite(store: FolderBackups) -> None:
+        with store.rewrite(NAME) as rewriting:
+            rewriting.keep("photos/one.jpg")
+            with rewriting.write("db.sql") as stream:
+                stream.write(b"-- new")
+            rewriting.commit()
+
+    ends = set()
+    for number, store in enumerate(every_death(rewrite, fresh)):
+        if number % 2:
+            assert [one.name for one in store.sets(NIGHTLY)] == [NAME]
+        found = store.find(NAME)
+        assert found is not None
+        content = content_of(store)
+        assert content == (new if found.whereabouts is Whereabouts.IN_PLACE else FILES)
+        ends.add(found.whereabouts)
+        rewrite(store)
+        assert content_of(store) == new
+        assert leftovers(store._root) == []
+        assert not store.try_reading(NAME).is_refused or os.geteuid() == 0
+    assert len(ends) == 2, "both ends were met"
+
+
+def test_a_deletion_killed_half_way_is_finished(tmp_path: Path) -> None:
+    def fresh(step: int, acts: bool) -> FolderBackups:
+        put(tmp_path / f"backups-{step}-{acts}")
+        return FolderBackups("nas", tmp_path / f"backups-{step}-{acts}", None)
+
+    for store in every_death(lambda store: store.delete(NAME), fresh):
+        assert store.delete(NAME).result in (ItemResult.DONE, ItemResult.ABSENT)
+        assert not (store._root / NAME).exists()
+        assert list(store.sets(NIGHTLY)) == []
+
+
+def test_a_fence_killed_half_way_is_put_up_by_the_next_look(tmp_path: Path) -> None:
+    def fresh(step: int, acts: bool) -> FolderBackups:
+        put(tmp_path / f"backups-{step}-{acts}")
+        return FolderBackups("nas", tmp_path / f"backups-{step}-{acts}", None)
+
+    for store in every_death(lambda store: store.quarantine(NAME), fresh):
+        store.find(NAME)
+        assert store.quarantine(NAME) is Whereabouts.FENCED
+        (store._root / NAME).chmod(0o755)  # somebody opened it again
+        found = store.find(NAME)
+        assert found is not None
+        assert found.whereabouts is Whereabouts.FENCED
+        assert (store._root / NAME).stat().st_mode & 0o777 == 0
+        assert content_of(store) == FILES
+
+
+def test_a_full_disk_loses_nothing_and_is_said_to_pass(
+    root: Path, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = FolderBackups("nas", root, elsewhere)
+    real, written = os.write, [0]
+
+    def full(descriptor: int, data: bytes) -> int:
+        written[0] += 1
+        if written[0] % 2 == 0:
+            raise OSError(errno.ENOSPC, "full")
+        return real(descriptor, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", full)
+        with pytest.raises(Unavailable):
+            store.quarantine(NAME)
+    assert content_of(store) == FILES
+    assert leftovers(root, elsewhere) == []
+    with pytest.raises(Unavailable), store.rewrite(NAME) as rewriting, rewriting.write("db.sql") as stream:
+        stream.write(b"x")
+        raise OSError(errno.ENOSPC, "full")
+    assert content_of(store) == FILES
+    assert leftovers(root, elsewhere) == []
+    assert store.quarantine(NAME) is Whereabouts.MOVED
+    assert content_of(store) == FILES
+
+
+def test_a_set_that_vanishes_between_listing_and_acting_is_absent(root: Path) -> None:
+    store = FolderBackups("nas", root, None)
+    assert [one.name for one in store.sets(NIGHTLY)] == [NAME]
+    subprocess.run(["rm", "-rf", root / NAME], check=True)
+    assert store.find(NAME) is None
+    assert store.delete(NAME).result is ItemResult.ABSENT
+    with pytest.raises(NotFound):
+        store.quarantine(NAME)
+
+
+def test_links_are_never_followed(root: Path, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    put(outside, "")
+    (root / NAME / "link").symlink_to(outside / "db.sql")
+    (root / "nightly/linked").symlink_to(outside)
+    store = FolderBackups("nas", root, None)
+    assert {one.name: one.item_count for one in store.sets(NIGHTLY)} == {NAME: 3, "nightly/linked": 1}
+    assert content_of(store) == FILES
+    assert store.find("nightly/linked/") is None
+    with pytest.raises(Refused), store.open(NAME, "link") as stream:
+        stream.read()
+    assert store.delete(NAME).result is ItemResult.DONE
+    assert store.delete("nightly/linked").result is ItemResult.DONE
+    assert (outside / "db.sql").read_bytes() == FILES["db.sql"]
+
+
+def test_a_quarantine_folder_that_others_may_enter_takes_nothing(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "quarantine").mkdir(mode=0o755)
+    store = FolderBackups("nas", root, tmp_path / "quarantine")
+    with pytest.raises(Refused, match="not closed to others"):
+        store.quarantine(NAME)
+    (tmp_path / "quarantine").chmod(0o700)
+    assert store.quarantine(NAME) is Whereabouts.MOVED
+    (tmp_path / "quarantine").chmod(0o755)
+    for folder in (tmp_path / "quarantine").rglob("*"):
+        folder.chmod(0o755)
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o711)
+    attempt = store.try_reading(NAME)
+    assert not attempt.is_refused
+    assert "db.sql" not in attempt.how
+    assert any("not closed to others" in note for note in store.capabilities().notes)
+
+
+def test_a_quarantine_that_is_not_mounted_is_no_empty_one(root: Path, tmp_path: Path) -> None:
+    store = FolderBackups("nas", root, tmp_path / "quarantine")
+    store.quarantine(NAME)
+    (tmp_path / "quarantine").rename(tmp_path / "away")
+    (tmp_path / "quarantine").mkdir(mode=0o700)
+    with pytest.raises(NotFound):
+        list(store.sets(NIGHTLY))
+
+
+def test_the_old_times_are_carried_over(root: Path) -> None:
+    os.utime(root / NAME / "db.sql", (1_000_000_000, 1_000_000_000))
+    os.utime(root / NAME / "photos/one.jpg", (1_100_000_000, 1_100_000_000))
+    store = FolderBackups("nas", root, None)
+    before = store.find(NAME)
+    with store.rewrite(NAME) as rewriting:
+        rewriting.keep("photos/one.jpg")
+        with rewriting.write("db.sql") as stream:
+            stream.write(b"-- new")
+        rewriting.commit()
+    after = store.find(NAME)
+    assert before is not None
+    assert after is not None
+    assert (after.begun_at, after.taken_at) == (before.begun_at, before.taken_at)
+
+
+def test_a_set_written_to_while_it_is_rewritten_is_left_alone(root: Path) -> None:
+    store = FolderBackups("nas", root, None)
+    with store.rewrite(NAME) as rewriting:
+        (root / NAME / "more").write_bytes(b"more")
+        with pytest.raises(Unavailable):
+            rewriting.commit()
+    assert content_of(store) == {**FILES, "more": b"more"}
+
+
+def test_the_normal_user_is_the_one_who_tries(root: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root becomes another user")
+    with suppress(OSError):
+        root.parent.chmod(0o711)
+    for folder in root.parents[:3]:
+        folder.chmod(0o711)
+    store = FolderBackups("nas", root, None, normal_user="root")
+    store.quarantine(NAME)
+    assert not store.try_reading(NAME).is_refused, "root reads whatever its mode"
+    with pytest.raises(Refused, match="not known"):
+        FolderBackups("nas", root, None, normal_user="no-such-user").try_reading(NAME)
