@@ -11,9 +11,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import boto3
+import botocore.session
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
@@ -22,6 +24,7 @@ from botocore.exceptions import (
     EndpointConnectionError,
     HTTPClientError,
 )
+from botocore.loaders import Loader, create_loader
 from urllib3.exceptions import HTTPError
 
 from storage_adapters.backups.contract import Lock
@@ -289,7 +292,9 @@ def _client(store: str, settings: S3Settings) -> S3Client:
         response_checksum_validation="when_required",
     )
     try:
-        return boto3.session.Session().client(
+        session = botocore.session.Session()
+        session.register_component("data_loader", _models())
+        return boto3.session.Session(botocore_session=session).client(
             "s3",
             region_name=settings.region,
             endpoint_url=settings.endpoint,
@@ -301,6 +306,12 @@ def _client(store: str, settings: S3Settings) -> S3Client:
         )
     except (BotoCoreError, ValueError) as error:
         raise Refused(store, f"the AWS configuration cannot be read: {type(error).__name__}") from error
+
+
+@cache
+def _models() -> Loader:
+    """What botocore knows of S3, read once: that takes longer than all else here."""
+    return create_loader()
 
 
 _STYLES: dict[Addressing, Any] = {one: {"addressing_style": one.value} for one in Addressing}
