@@ -12,17 +12,18 @@ from retention.catalog import ledger_outbox
 from retention.catalog.database import Catalog, open_catalog
 from retention.catalog.keys import CatalogKeyStore
 from retention.clock import Clock, SystemClock
-from retention.errors import NotInOrder
 from retention.evidence.commitments import Commitments
 from retention.evidence.ledger import Ledger
 from retention.evidence.note import VerifierKey
+from retention.evidence.particulars import particulars_key
+from retention.evidence.particulars_files import ParticularsFiles
 from retention.keys.file_provider import FileKeyProvider
 from retention.keys.keyring import Keyring
 from retention.keys.provider import KeyProvider, LedgerKeys
 from retention.settings import sections
 from retention.settings.sections import Settings, StoreSettings
 from retention.workflows.deployment import Deployment
-from retention.workflows.journal import Journal
+from retention.workflows.journal import Journal, behind
 from storage_adapters.contract import Store
 from storage_adapters.memory import MemoryStore
 
@@ -57,13 +58,21 @@ class Parts:
     store_kinds: Mapping[str, str]
     roll_every: timedelta = timedelta(days=1)
     lease_term: timedelta = timedelta(seconds=15)
+    particulars: Path | None = None
+
+    @property
+    def particulars_directory(self) -> Path:
+        """Where what the ledger leaves out is kept: as said, else beside the ledger."""
+        ledger = self.ledger_directory
+        return self.particulars or ledger.parent / f"{ledger.name}-particulars"
 
 
 def assemble(parts: Parts, clock: Clock | None = None) -> Deployment:
     """The service made of these parts. With a new catalogue it begins a ledger; else it opens the one that was begun.
 
-    Raises CatalogUnavailable, ProviderRefused (the keys are not there), EvidenceError (the ledger is not there or damaged),
-    and NotInOrder where catalogue and ledger do not belong together.
+    A catalogue that is behind its ledger is opened and barred: everything that reads or writes it raises NotInOrder, until
+    `catch_up` has replayed what it does not know. Raises CatalogUnavailable, ProviderRefused (the keys are not there),
+    EvidenceError (the ledger is not there or damaged), and NotInOrder where the ledger was cut off.
     """
     wall = SystemClock()
     clock = clock or wall
@@ -72,9 +81,11 @@ def assemble(parts: Parts, clock: Clock | None = None) -> Deployment:
     with ExitStack() as when_refused:
         when_refused.callback(catalog.close)
         ledger = _ledger_of(catalog, parts, signer)
-        commitments = Commitments(parts.ledger_keys.commitment_key())
+        journal = _journal(catalog, ledger, parts, signer)
+        unknown = journal.unknown()
         when_refused.pop_all()
-    journal = Journal(catalog, ledger, signer, commitments)
+    if unknown:
+        catalog.bar(behind(unknown))
     key_store = CatalogKeyStore(catalog)
     keyring = Keyring(key_store, parts.provider, clock.now, wall.ticks)
     return Deployment(
@@ -98,30 +109,19 @@ def _ledger_of(catalog: Catalog, parts: Parts, signer: LedgerSigner) -> Ledger:
         ledger = Ledger.create(parts.ledger_directory, signer)
     else:
         ledger = Ledger(parts.ledger_directory, signer.verifier_key)
-    _check_same_age(catalog, ledger)
     return ledger
+
+
+def _journal(catalog: Catalog, ledger: Ledger, parts: Parts, signer: LedgerSigner) -> Journal:
+    secret = parts.ledger_keys.commitment_key()
+    particulars = ParticularsFiles(parts.particulars_directory, particulars_key(secret, parts.origin))
+    return Journal(catalog, ledger, particulars, signer, Commitments(secret))
 
 
 def is_new(catalog: Catalog) -> bool:
     """Whether nothing was ever recorded in the catalogue, so that keys and ledger may be begun with it."""
     with catalog.reading() as session:
         return ledger_outbox.size(session) == 0
-
-
-def _check_same_age(catalog: Catalog, ledger: Ledger) -> None:
-    """Refuse a catalogue that is older than its ledger (restored from a backup), and a ledger that was cut off."""
-    with catalog.reading() as session:  # in this order: others may publish meanwhile, and only ever more
-        published = ledger_outbox.published(session)
-    size = ledger.checkpoint().size
-    with catalog.reading() as session:
-        known = ledger_outbox.size(session)
-    if size > known:
-        raise NotInOrder(
-            f"the catalogue is behind the ledger: it knows {known} entries and the ledger has {size}; "
-            "it was restored from an old copy, and what happened since would be done again"
-        )
-    if size < published:
-        raise NotInOrder(f"the ledger has {size} entries and {published} were published: it was cut off or replaced")
 
 
 def open_deployment(settings: Settings, clock: Clock | None = None) -> Deployment:
@@ -144,6 +144,7 @@ def open_deployment(settings: Settings, clock: Clock | None = None) -> Deploymen
         store_kinds=settings.store_kinds,
         roll_every=settings.keys.roll,
         lease_term=settings.daemon.lease,
+        particulars=settings.evidence.particulars,
     )
     return assemble(parts, clock)
 

@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import Session
 
-from retention.errors import InputError, RetentionError
+from retention.errors import InputError, NotInOrder, RetentionError
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _PATIENCE = 30_000  # milliseconds that a transaction waits for another one on SQLite
@@ -34,10 +34,24 @@ class Catalog:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self._barred: str | None = None
+
+    def bar(self, reason: str) -> None:
+        """Nobody reads or writes through this catalogue from now on: NotInOrder, with this reason."""
+        self._barred = reason
+
+    def lift(self) -> None:
+        """The catalogue is as it should be, and open to all again."""
+        self._barred = None
+
+    def beyond_the_bar(self) -> Catalog:
+        """The same catalogue for whoever puts it in order. Closing either closes both."""
+        return Catalog(self.engine)
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
         """A session whose changes are durable when the block ends, and undone together when it raises."""
+        self._check_bar()
         with Session(self.engine, expire_on_commit=False) as session, session.begin():
             if self.engine.dialect.name == "sqlite":
                 session.connection().exec_driver_sql("BEGIN IMMEDIATE")
@@ -46,12 +60,17 @@ class Catalog:
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """A session for reading only, all of it as of one moment; whatever it changed would be undone."""
+        self._check_bar()
         with Session(self.engine, expire_on_commit=False) as session:
             if self.engine.dialect.name == "sqlite":
                 session.connection().exec_driver_sql("BEGIN")
             else:
                 session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
             yield session
+
+    def _check_bar(self) -> None:
+        if self._barred is not None:
+            raise NotInOrder(self._barred)
 
     def forget_freed_pages(self) -> None:
         """Make what was deleted unreadable in the database's own files, as far as the database can.

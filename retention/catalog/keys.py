@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import update
+from sqlalchemy import delete, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
@@ -50,7 +50,7 @@ class CatalogKeyStore:
 
     def epochs(self) -> Sequence[Epoch]:
         with self._catalog.reading() as session:
-            return tuple(_epoch(row) for row in session.exec(select(EpochRow).order_by(col(EpochRow.position))))
+            return epochs(session)
 
     def prepare_epoch(self, epoch: Epoch) -> Epoch:
         with self._catalog.transaction() as session:
@@ -189,6 +189,39 @@ def remove_keys(session: Session, keys: Sequence[WrappedKey]) -> None:
         row = session.get(KeyRow, key.key_id)
         if row is not None:
             session.delete(row)
+    session.flush()
+
+
+def remove_keys_named(session: Session, key_ids: Sequence[str]) -> None:
+    """No key with one of these ids is there when the transaction commits; an id that is not there is passed over."""
+    for start in range(0, len(key_ids), PAGE_SIZE):
+        session.execute(delete(KeyRow).where(col(KeyRow.key_id).in_(key_ids[start : start + PAGE_SIZE])))
+    session.flush()
+
+
+def remove_keys_under(session: Session, epoch: str) -> int:
+    """No key is wrapped under the epoch when the transaction commits; how many there were."""
+    removed = session.execute(delete(KeyRow).where(col(KeyRow.epoch) == epoch))
+    session.flush()
+    return int(getattr(removed, "rowcount", 0))
+
+
+def epochs_in_use(session: Session) -> tuple[str, ...]:
+    """Every epoch that some key is wrapped under, sorted."""
+    return tuple(session.exec(select(KeyRow.epoch).distinct().order_by(col(KeyRow.epoch))))
+
+
+def epochs(session: Session) -> tuple[Epoch, ...]:
+    """Every epoch ever prepared, in the order in which they were prepared."""
+    return tuple(_epoch(row) for row in session.exec(select(EpochRow).order_by(col(EpochRow.position))))
+
+
+def put_epoch(session: Session, epoch: Epoch) -> None:
+    """The epoch is as given, behind all others where it was not known. For a catalogue that is brought up to date."""
+    row = _named(session, epoch.name) or EpochRow(name=epoch.name, state="", created_at=epoch.created_at)
+    row.state = str(epoch.state)
+    row.created_at, row.effective_at, row.destroyed_at = epoch.created_at, epoch.effective_at, epoch.destroyed_at
+    session.add(row)
     session.flush()
 
 

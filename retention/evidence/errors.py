@@ -54,3 +54,11 @@ class LedgerForked(EvidenceError):
 
 class LedgerBehind(EvidenceError):
     """The ledger on disk is shorter than what the caller knows was published: it was rolled back or restored."""
+
+
+class ParticularsDamaged(EvidenceError):
+    """What belongs to the entry at `position` is missing, was changed, or belongs to another entry."""
+
+    def __init__(self, position: int, message: str) -> None:
+        super().__init__(f"the particulars of entry {position} {message}")
+        self.position = position

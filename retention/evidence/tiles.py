@@ -123,6 +123,11 @@ def bundle_path(number: int, width: int = WIDTH) -> str:
     return f"tile/entries/{_numbered(number, width)}"
 
 
+def numbered_path(number: int) -> str:
+    """A number as a path, in groups of three digits: 1234067 is `x001/x234/067`."""
+    return _numbered(number, WIDTH)
+
+
 def is_ledger_path(path: str) -> bool:
     """Whether a tile or bundle may have this name."""
     match = _NAME.fullmatch(path)

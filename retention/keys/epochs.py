@@ -103,6 +103,27 @@ def begin_roll(store: KeyStore, provider: KeyProvider, now: Callable[[], datetim
     raise KeysUnavailable("no epoch could be made current")
 
 
+def make_epoch(provider: KeyProvider, now: datetime) -> Epoch:
+    """A new epoch that is in the provider and proven to wrap and unwrap, for a store that has lost sight of its own.
+
+    It is recorded nowhere: where the caller does not do that, a key that wraps nothing is left in the provider. Raises what
+    the provider raises.
+    """
+    epoch = Epoch(_new_name(now), EpochState.CURRENT, now)
+    provider.create_epoch(epoch.name)
+    _prove(provider, epoch.name)
+    return epoch
+
+
+def is_in(provider: KeyProvider, epoch: str) -> bool:
+    """Whether the provider opens what is under the epoch. Raises KeysUnavailable where it cannot be asked."""
+    try:
+        provider.unwrap(epoch, [])
+    except EpochGone:
+        return False
+    return True
+
+
 def continue_roll(store: KeyStore, provider: KeyProvider, now: Callable[[], datetime]) -> Iterator[RollStep]:
     """Brings every epoch but the current one to its end, one step at a time; the caller may stop between any two.
 

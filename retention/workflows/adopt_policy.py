@@ -10,10 +10,12 @@ from retention.catalog import policies
 from retention.errors import InputError
 from retention.evidence.canonical import JsonValue
 from retention.evidence.entries import Entry, EntryType
+from retention.model.particulars import Approval, Particulars
 from retention.model.policy import Policy
 from retention.policy.canonical import canonical_document
 from retention.policy.load import load_policy
 from retention.workflows.deployment import Deployment
+from retention.workflows.journal import Told
 
 
 class AdoptionResult(StrEnum):
@@ -50,14 +52,16 @@ def adopt_policy(deployment: Deployment, path: Path) -> Adoption:
         approvals = policies.approval_count(session, policy.hash)
         if approvals < needed:
             return Adoption(AdoptionResult.WAITS, policy, approvals, needed)
-        if not policies.add_version(session, policy.hash, policy.version, canonical_document(policy), now):
+        document = canonical_document(policy)
+        if not policies.add_version(session, policy.hash, policy.version, document, now):
             return Adoption(AdoptionResult.ALREADY, policy)
         body: dict[str, JsonValue] = {
             "version": policy.version,
             "effective_at": policy.effective_at.isoformat(),
             "approvals": approvals,
         }
-        deployment.journal.write(session, Entry(EntryType.POLICY_ADOPTED, now, body, policy=policy.hash))
+        entry = Entry(EntryType.POLICY_ADOPTED, now, body, policy=policy.hash)
+        deployment.journal.write(session, Told(entry, Particulars(policy=document)))
     deployment.journal.publish()
     return Adoption(AdoptionResult.ADOPTED, policy, approvals, needed)
 
@@ -66,13 +70,15 @@ def approve(deployment: Deployment, subject: str, officer: str) -> bool:
     """An officer approves the plan, policy or clock jump with this content hash; False where they had done so already."""
     if not officer.strip():
         raise InputError("--by: who approves? write a name")
+    now = deployment.clock.now()
     with deployment.catalog.transaction() as session:
-        is_new = policies.approve(session, subject, officer.strip(), deployment.clock.now())
+        is_new = policies.approve(session, subject, officer.strip(), now)
         if is_new:
             body: dict[str, JsonValue] = {
                 "subject": subject,
                 "officer": deployment.journal.commitments.of("officer", officer.strip()),
             }
-            deployment.journal.write(session, Entry(EntryType.PLAN_APPROVED, deployment.clock.now(), body))
+            told = Particulars(approval=Approval(subject, officer.strip()))
+            deployment.journal.write(session, Told(Entry(EntryType.PLAN_APPROVED, now, body), told))
     deployment.journal.publish()
     return is_new

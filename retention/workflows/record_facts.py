@@ -23,12 +23,13 @@ from retention.lifecycle.states import REVOCABLE, StrandEvent, next_state
 from retention.model.case import Case, Strand, StrandState
 from retention.model.copy import CopyRole
 from retention.model.fact import Fact, FactKey, FactType
+from retention.model.particulars import Particulars, ToldFact
 from retention.model.policy import Policy
 from retention.model.record import StrandRecord
 from retention.workflows.case_evidence import case_dates
 from retention.workflows.case_history import history_of
 from retention.workflows.deployment import Deployment
-from retention.workflows.journal import Journal
+from retention.workflows.journal import Journal, Told
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,18 +113,20 @@ def record_facts(deployment: Deployment, facts: Sequence[Numbered]) -> Recorded:
     by_customer: dict[str, list[Fact]] = {}
     for item in facts:
         by_customer.setdefault(item.fact.customer, []).append(item.fact)
-    tally = _Tally()
+    tally = Tally()
     with deployment.catalog.transaction() as session:
         versions = deployment.shelf.versions(session)
         for customer in sorted(by_customer):  # one order of locks for everybody, and all of them before the ledger's
             fact_rows.lock_customer(session, customer, now)
         for customer in sorted(by_customer):
-            _record_customer(deployment.journal, session, customer, by_customer[customer], versions, now, tally)
+            put_facts(deployment.journal, session, customer, by_customer[customer], versions, now, tally)
     deployment.journal.publish()
     return tally.result()
 
 
-class _Tally:
+class Tally:
+    """What recording came to so far."""
+
     def __init__(self) -> None:
         self.new_count = self.repeated_count = 0
         self.opened: list[str] = []
@@ -131,6 +134,7 @@ class _Tally:
         self.warnings: list[str] = []
 
     def result(self) -> Recorded:
+        """What it came to, for whoever told the facts."""
         return Recorded(
             self.new_count,
             self.repeated_count,
@@ -140,20 +144,26 @@ class _Tally:
         )
 
 
-def _record_customer(
+def put_facts(
     journal: Journal,
     session: Session,
     customer: str,
     facts: Sequence[Fact],
     versions: Sequence[Policy],
     now: datetime,
-    tally: _Tally,
+    tally: Tally,
 ) -> None:
+    """The customer's facts, cases and entries are as after these facts. The caller holds the customer's lock.
+
+    The same catalogue, facts, versions and `now` write the same entries: a replay rests on it.
+    """
     new = [fact for fact in facts if _is_new(session, fact)]
     tally.new_count += len(new)
     tally.repeated_count += len(facts) - len(new)
     if new:
-        journal.write(session, *(_fact_entry(journal, fact, now) for fact in new))
+        following = range(len(new) - 1, -1, -1)
+        told = [Particulars(fact=ToldFact(f, rest, len(versions))) for f, rest in zip(new, following, strict=True)]
+        journal.write(session, *(Told(_fact_entry(journal, f, now), t) for f, t in zip(new, told, strict=True)))
         reconcile(journal, session, customer, versions, now, tally)
 
 
@@ -171,13 +181,13 @@ def reconcile(
     customer: str,
     versions: Sequence[Policy],
     now: datetime,
-    tally: _Tally | None = None,
+    tally: Tally | None = None,
 ) -> None:
     """The customer's stored cases, holds and flags are what all their facts amount to, and the ledger tells it.
 
     The caller holds the customer's lock. What is past its point of no return stays as it is.
     """
-    tally = tally or _Tally()
+    tally = tally or Tally()
     existing = case_rows.cases(session, customer=customer)
     derived = derive(fact_rows.facts_of(session, customer), versions, history_of(existing))
     known_flags = set(fact_rows.flags(session, customer))
@@ -206,7 +216,7 @@ def _put_case(
     case: Case,
     records: dict[str, StrandRecord],
     now: datetime,
-    tally: _Tally,
+    tally: Tally,
 ) -> None:
     is_new = case_rows.put_case(session, case, now)
     changed = False
@@ -265,7 +275,7 @@ def _fact_entry(journal: Journal, fact: Fact, now: datetime) -> Entry:
 
 
 def _flag_entries(
-    journal: Journal, customer: str, derived: Derived, known: dict[FactKey, str], now: datetime, tally: _Tally
+    journal: Journal, customer: str, derived: Derived, known: dict[FactKey, str], now: datetime, tally: Tally
 ) -> list[Entry]:
     entries = []
     for flag in derived.flags:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+
+from sqlmodel import Session
 
 from retention.catalog import cases as case_rows
 from retention.catalog import keys as key_rows
@@ -19,8 +22,10 @@ from retention.keys.epochs import (
     continue_roll,
     current_epoch,
 )
-from retention.model.key import EpochState
+from retention.model.key import Epoch, EpochState
+from retention.model.particulars import Particulars
 from retention.workflows.deployment import Deployment
+from retention.workflows.journal import Told
 
 
 @dataclass(slots=True)
@@ -42,11 +47,16 @@ def roll_keys(deployment: Deployment) -> Rolled:
     """
     epoch = begin_roll(deployment.key_store, deployment.provider, deployment.clock.now)
     with deployment.catalog.transaction() as session:
-        entry = Entry(EntryType.EPOCH_ROLLED, deployment.clock.now(), {"epoch": epoch.name})
-        deployment.journal.write(session, entry)
+        deployment.journal.write(session, epoch_rolled(epoch, deployment.clock.now()))
     rolled = Rolled(epoch.name)
     finish_roll(deployment, rolled)
     return rolled
+
+
+def epoch_rolled(epoch: Epoch, now: datetime) -> Told:
+    """The entry that tells which epoch is current from now on."""
+    entry = Entry(EntryType.EPOCH_ROLLED, now, {"epoch": epoch.name})
+    return Told(entry, Particulars(epoch_created_at=epoch.created_at))
 
 
 def finish_roll(deployment: Deployment, rolled: Rolled | None = None) -> None:
@@ -106,7 +116,6 @@ def _note(rolled: Rolled, step: RollStep) -> None:
 
 def _note_destroyed(deployment: Deployment) -> int:
     """Evidence for each destroyed epoch, once, and the shredded keys that nothing can open any more; how many those are."""
-    count = 0
     epochs = {epoch.name: epoch for epoch in deployment.key_store.epochs()}
     with deployment.catalog.transaction() as session:
         told = key_rows.epoch_entries(session)
@@ -117,11 +126,20 @@ def _note_destroyed(deployment: Deployment) -> int:
             (position,) = deployment.journal.write(session, Entry(EntryType.EPOCH_DESTROYED, epoch.destroyed_at, body))
             key_rows.put_epoch_entry(session, epoch.name, position)
             told[epoch.name] = position
-        for key in case_rows.waiting_keys(session):
-            times = [epochs[name].destroyed_at for name in key.epochs]
-            known = [at for at in times if at is not None]
-            if len(known) == len(times):
-                last = max(key.epochs, key=lambda name: (epochs[name].destroyed_at or key.shredded_at, name))
-                case_rows.put_unrecoverable(session, key.key_id, max([*known, key.shredded_at]), told[last])
-                count += 1
+        destroyed = {name: epoch.destroyed_at for name, epoch in epochs.items() if epoch.destroyed_at is not None}
+        return note_unrecoverable(session, destroyed, told)
+
+
+def note_unrecoverable(session: Session, destroyed: Mapping[str, datetime], told: Mapping[str, int]) -> int:
+    """Shredded keys of which every epoch is `destroyed` are unrecoverable since the last of those instants; how many.
+
+    told: the ledger entry that tells of each destroyed epoch.
+    """
+    count = 0
+    for key in case_rows.waiting_keys(session):
+        known = {name: destroyed[name] for name in key.epochs if name in destroyed}
+        if len(known) == len(set(key.epochs)):
+            last = max(known, key=lambda name: (known[name], name))
+            case_rows.put_unrecoverable(session, key.key_id, max([*known.values(), key.shredded_at]), told[last])
+            count += 1
     return count

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sqlmodel import Session
@@ -17,19 +17,21 @@ from sqlmodel import Session
 from retention.catalog import cases as case_rows
 from retention.catalog import facts as fact_rows
 from retention.catalog import leases, steps
+from retention.catalog.backups import put_set_end
 from retention.catalog.cases import StrandChanged
 from retention.catalog.leases import Lease
 from retention.errors import RefusedByRule, RetentionError
 from retention.evidence.canonical import JsonValue
 from retention.evidence.entries import Entry, EntryType
 from retention.model.case import Case
-from retention.model.copy import Copy, CopyStatus
+from retention.model.copy import Copy, CopyStatus, SetEnd
 from retention.model.hold import Hold
 from retention.model.plan import Block, StepKind
 from retention.model.policy import Policy
 from retention.model.record import StrandRecord
-from retention.workflows.case_evidence import copy_outcome
+from retention.workflows.case_evidence import copy_outcome, set_ended
 from retention.workflows.deployment import Deployment
+from retention.workflows.scan_backups import Inventory
 
 
 class LeaseLost(RetentionError):
@@ -69,7 +71,15 @@ class StrandRun:
     lease: Lease
     observe: Callable[[Moment], None] = lambda moment: None
     should_stop: Callable[[], bool] = lambda: False
+    shared_inventory: Inventory | None = None
     _step: int | None = field(default=None, init=False)
+
+    @property
+    def inventory(self) -> Inventory:
+        """The backup sets as this cycle lists them."""
+        if self.shared_inventory is None:
+            self.shared_inventory = Inventory(self.deployment)
+        return self.shared_inventory
 
     @property
     def now(self) -> datetime:
@@ -96,7 +106,8 @@ class StrandRun:
     def transaction(self) -> Iterator[Session]:
         """A transaction under the lease and the customer's lock: whoever tells a fact comes before it or after it.
 
-        Raises LeaseLost where another daemon holds the lease now.
+        How far the strand has come is told with the last entry of the transaction, for a replay. Raises LeaseLost where
+        another daemon holds the lease now.
         """
         with self.deployment.catalog.transaction() as session:
             wall = self.deployment.wall.now()
@@ -104,6 +115,7 @@ class StrandRun:
                 raise LeaseLost("another daemon has taken over this catalogue")
             fact_rows.lock_customer(session, self.record.customer, self.now)
             yield session
+            self.deployment.journal.add_standing(session, self.record.strand.id)
 
     @contextmanager
     def step(self, kind: StepKind) -> Iterator[None]:
@@ -156,11 +168,20 @@ class StrandRun:
         return Entry(kind, self.now, told, case=self.case.id, policy=self.case.policy_hash)
 
     def put_outcome(self, session: Session, status: CopyStatus) -> None:
-        """Store how a copy stands, with the entry that certificates rest on."""
+        """Store how a copy stands, with the entries that certificates rest on: its own, and one for each set that is news."""
+        for end in status.sets:
+            if end.entry is None:
+                self._put_set_end(session, status.copy, end)
         body = copy_outcome(self.deployment.journal, self.record.customer, status)
         entry = Entry(EntryType.STEP_OUTCOME, self.now, body.to_json(), case=self.case.id, policy=self.case.policy_hash)
         (position,) = self.deployment.journal.write(session, entry)
         case_rows.put_copy(session, self.record.strand.id, status, position)
+
+    def _put_set_end(self, session: Session, copy: Copy, end: SetEnd) -> None:
+        body = set_ended(self.deployment.journal, self.record.customer, copy, end)
+        entry = Entry(EntryType.BACKUP_SET, self.now, body.to_json(), case=self.case.id, policy=self.case.policy_hash)
+        (position,) = self.deployment.journal.write(session, entry)
+        put_set_end(session, self.record.strand.id, copy.label, replace(end, at=entry.at, entry=position))
 
     def status(self, copy: Copy) -> CopyStatus:
         """What is known of this copy."""

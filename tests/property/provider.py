@@ -24,6 +24,8 @@ from retention.clock import ManualClock, SystemClock
 from retention.errors import RefusedByRule
 from retention.evidence.commitments import Commitments
 from retention.evidence.ledger import Ledger
+from retention.evidence.particulars import particulars_key
+from retention.evidence.particulars_files import ParticularsFiles
 from retention.keys.file_provider import FileKeyProvider
 from retention.keys.keyring import Keyring
 from retention.model.key import WrappedKey
@@ -165,11 +167,13 @@ class Provider:
         keys = FileKeyProvider(self.folder / "keys", self.clock.now)
         signer = LedgerSigner("test.example/ledger", keys)
         ledger = Ledger(self.folder / "ledger", signer.verifier_key)
+        secret = keys.commitment_key()
+        particulars = ParticularsFiles(self.folder / "particulars", particulars_key(secret, ledger.key.name))
         store, wall = CatalogKeyStore(self.catalog), SystemClock()
         only = self.inner.only if isinstance(self.inner, MemoryStore) else None
         return Deployment(
             catalog=self.catalog,
-            journal=Journal(self.catalog, ledger, signer, Commitments(keys.commitment_key())),
+            journal=Journal(self.catalog, ledger, particulars, signer, Commitments(secret)),
             stores={
                 "objects": FaultyStore(self.inner, self.faults, only),
                 "cache": FaultyStore(self.cache, self.faults, self.cache.only),

@@ -13,6 +13,6 @@ def close_strand(run: StrandRun) -> None:
     with run.step(StepKind.CERTIFY), run.transaction() as session:
         state = next_state(run.record.state, StrandEvent.CERTIFIED)
         case_rows.move_strand(session, run.record, state, run.now, "certified_at")
-        run.finish(session, StepKind.CERTIFY)
+        run.finish(session, StepKind.CERTIFY, {})
     run.deployment.journal.publish()
     run.reload()

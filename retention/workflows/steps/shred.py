@@ -20,8 +20,10 @@ from retention.keys.errors import KeyGone
 from retention.lifecycle.precedence import block_before_no_return
 from retention.lifecycle.states import StrandEvent, next_state
 from retention.model.key import WrappedKey
+from retention.model.particulars import Particulars
 from retention.model.plan import StepKind
 from retention.model.record import ShreddedKey, StrandRecord
+from retention.workflows.journal import Told
 from retention.workflows.steps.restriction import covers, forget_keys
 from retention.workflows.strand_run import Blocked, StrandRun
 
@@ -78,7 +80,8 @@ def _shred_one(run: StrandRun, session: Session, key: WrappedKey) -> None:
         epochs=epochs,
     )
     entry = Entry(EntryType.KEY_SHREDDED, at, body.to_json(), case=run.case.id, policy=run.case.policy_hash)
-    (position,) = run.deployment.journal.write(session, entry)
+    told = Told(entry, Particulars(strand=run.record.strand.id))
+    (position,) = run.deployment.journal.write(session, told)
     case_rows.add_shredded_key(
         session,
         run.record.strand.id,

@@ -1,0 +1,48 @@
+"""What a ledger entry commits to and does not say, and a catalogue has to be told when it is brought up to date."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from retention.model.fact import Fact
+
+
+@dataclass(frozen=True, slots=True)
+class ToldFact:
+    """A fact as it was recorded. `following`: how many facts after it were taken in with it, for the same customer.
+
+    versions: how many policy versions were known then.
+    """
+
+    fact: Fact
+    following: int
+    versions: int
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """Who approved what: `subject` is a content hash."""
+
+    subject: str
+    officer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Particulars:
+    """The particulars of one entry; most have none. At most a few are set.
+
+    policy: the canonical document of the version that was adopted. strand: the strand whose key was shredded.
+    epoch_created_at: when the epoch that became current was made, aware UTC. standing: how far the strand had come when
+    the entry was written, as the catalogue writes it down.
+    """
+
+    fact: ToldFact | None = None
+    policy: str | None = None
+    approval: Approval | None = None
+    strand: str | None = None
+    epoch_created_at: datetime | None = None
+    standing: str | None = None
+
+
+NOTHING = Particulars()
