@@ -113,6 +113,8 @@ def run(
 ) -> None:
     """Run the daemon, or one cycle. Adopts the policy file first; a wrong one leaves the version in force as it is.
 
+    A catalogue that was restored from an old copy is brought up to date with the ledger before anything else.
+
     With --once, exits with 3 when a limit, the clock or another process stops it before its first change, with 4 when
     something is overdue or a copy failed after it, with 1 when the policy file is wrong, and else with 0, also where
     something only waits. The daemon exits with 0 on SIGTERM, after the step that is under way.
@@ -129,12 +131,16 @@ def _run_once(plan_file: Path | None, policy_file: Path, config: Path | None, *,
     from retention.daemon.stopping import stopping_on_signals
     from retention.workflows.carry_out_plan import RunHooks
     from retention.workflows.plan_file import read_plan
+    from retention.workflows.replay_ledger import catch_up
     from retention.workflows.run_cycle import run_cycle
     from retention.workflows.status import status
     from retention.workflows.strand_run import Stopped
 
     shown = read_plan(plan_file) if plan_file is not None else None
     with opened(config, may_begin=True) as deployment, stopping_on_signals() as stop:
+        replayed = catch_up(deployment)
+        if replayed is not None:
+            tell(replayed.sentence)
         problems = _adopt(deployment, policy_file)
         try:
             with _progress(deployment, is_wanted=sys.stderr.isatty() and not json) as observe:

@@ -24,6 +24,7 @@ from retention.workflows.deployment import Deployment
 from retention.workflows.failures import explain_failure, is_passing
 from retention.workflows.find_drift import find_drift
 from retention.workflows.measure import measure
+from retention.workflows.replay_ledger import catch_up
 from retention.workflows.run_cycle import NotTheOwner, run_cycle
 from retention.workflows.strand_run import LeaseLost, Moment, Stopped
 from retention.workflows.timetable import Timetable, policy_in_force
@@ -52,7 +53,8 @@ def run_daemon(settings: Settings, policy_file: Path) -> int:
         deployment = _opened(settings, stop, health)
         if deployment is not None:
             try:
-                Daemon(deployment, policy_file, stop, health).run()
+                if _caught_up(deployment, stop):
+                    Daemon(deployment, policy_file, stop, health).run()
             finally:
                 deployment.close()
     _log.info("stopped")
@@ -71,6 +73,23 @@ def _opened(settings: Settings, stop: Stop, health: Health) -> Deployment | None
             health.looked(SystemClock().now(), is_reachable=False)
             stop.wait(_LOOK_SECONDS)
     return None
+
+
+def _caught_up(deployment: Deployment, stop: Stop) -> bool:
+    """Whether the catalogue is up to date with its ledger; False where a stop came first. Waits for another that does it."""
+    while not stop.is_set():
+        try:
+            catch_up(deployment)
+        except NotTheOwner:
+            _log.info("standing by: another process has the lease, and the catalogue is behind the ledger")
+        except Exception as error:
+            if not is_passing(error):
+                raise
+            _log.error("cannot be replayed yet", error=type(error).__name__)
+        else:
+            return True
+        stop.wait(_LOOK_SECONDS)
+    return False
 
 
 class Daemon:
@@ -143,7 +162,12 @@ class Daemon:
     # -------------------------------------------------------------------------------------------------- working
 
     def _delete(self) -> None:
-        self._job(JobName.DELETIONS, lambda hooks: len(run_cycle(self._deployment, hooks).report.troubles))
+        self._job(JobName.DELETIONS, self._cycle)
+
+    def _cycle(self, hooks: RunHooks) -> int:
+        """A cycle, after the catalogue has caught up: somebody may have put an old copy in its place under us."""
+        catch_up(self._deployment)
+        return len(run_cycle(self._deployment, hooks).report.troubles)
 
     def _verify(self) -> None:
         self._job(JobName.VERIFICATION, self._look_again)
