@@ -66,20 +66,10 @@ def unlisted(schema: DumpSchema, removals: Sequence[Rows]) -> tuple[str, ...]:
 
 def _family(schema: DumpSchema, place: int, rows: Rows) -> Family:
     found = {entry.name: schema.find(entry.name) for entry in rows.tables}
-    if len(found) < len(rows.tables):
-        raise ValueError("a table is listed twice")
     if rows.only_table is not None and rows.only_table not in found:
         raise ValueError(f"the table of the single rows is not listed: {rows.only_table}")
-    owning: dict[TableName, tuple[Reference, ...]] = {}
-    entries: dict[TableName, TablePlace] = {}
-    for entry in rows.tables:
-        table = found[entry.name]
-        if table is None:
-            continue
-        if table in entries:
-            raise Unfit(f"{entry.name} is listed twice")
-        entries[table] = entry
-        owning[table] = _owning(schema, table, entry, found)
+    entries = _entries(rows, found)
+    owning = {table: _owning(schema, table, entry, found) for table, entry in entries.items()}
     groups = targets_first(entries, {name: [ref.parent for ref in refs] for name, refs in owning.items()})
     listed: dict[TableName, Listed] = {}
     for group in groups:
@@ -94,6 +84,20 @@ def _family(schema: DumpSchema, place: int, rows: Rows) -> Family:
         if ref.child in listed and ref.parent in listed and (ref in owning[ref.child] or _holds(schema, ref))
     )
     return Family(place, rows, listed, absent, holding)
+
+
+def _entries(rows: Rows, found: dict[str, TableName | None]) -> dict[TableName, TablePlace]:
+    """The listed tables that the dump has."""
+    if len(found) < len(rows.tables):
+        raise ValueError("a table is listed twice")
+    entries: dict[TableName, TablePlace] = {}
+    for entry in rows.tables:
+        table = found[entry.name]
+        if table in entries:
+            raise Unfit(f"{entry.name} is listed twice")
+        if table is not None:
+            entries[table] = entry
+    return entries
 
 
 def _owning(

@@ -13,6 +13,7 @@ from storage_adapters.backups.dumps.kinds import Canon, customer_in, named_in
 from storage_adapters.backups.dumps.schema import CopyHead, DumpSchema, label
 from storage_adapters.backups.dumps.targets import Picker, Targets
 from storage_adapters.backups.dumps.trouble import Unfit
+from storage_adapters.contract import KeyValue
 from storage_adapters.sql.dialect import Reference
 from storage_adapters.sql.names import TableName
 
@@ -166,21 +167,23 @@ class Finding:
         key = self._schema.keys.get(listed.table)
         if any(len(only) < len(names) for only in family.rows.only) or (key is not None and key != frozenset(names)):
             raise Unfit(f"rows of {label(listed.table)} are not named by its key")
-        canons: tuple[Canon, ...] = ()
-        wanted: set[tuple[bytes | None, ...]] = set()
-        for only in family.rows.only:
-            made = [named_in(self._kind(listed.table, name), only[name]) for name in names]
-            known = [each for each in made if each is not None]
-            if len(known) < len(made):
-                raise Unfit(f"the key of {label(listed.table)} is of a type that cannot be compared")
-            canons = tuple(canon for canon, _ in known)
-            if all(value is not None for _, value in known):
-                wanted.add(tuple(value for _, value in known))
-        missing = [name for name in names if name not in head.columns]
-        if missing:
-            raise Unfit(f"the rows of {label(head.table)} in the dump have no column {missing[0]}")
-        parts = [(head.columns.index(name), canon) for name, canon in zip(names, canons, strict=False)]
+        for name in names:
+            if name not in head.columns:
+                raise Unfit(f"the rows of {label(head.table)} in the dump have no column {name}")
+        columns = [self._named_values(listed.table, name, [only[name] for only in family.rows.only]) for name in names]
+        wanted = {key for key in zip(*(values for _, values in columns), strict=True) if None not in key}
+        parts = [(head.columns.index(name), canon) for name, (canon, _) in zip(names, columns, strict=True)]
         return lambda row: tuple(canon(row[at]) for at, canon in parts) in wanted
+
+    def _named_values(
+        self, table: TableName, name: str, values: Sequence[KeyValue]
+    ) -> tuple[Canon, list[bytes | None]]:
+        """How fields of a key's column are compared, and with what. `values` is not empty."""
+        made = [named_in(self._kind(table, name), value) for value in values]
+        known = [each for each in made if each is not None]
+        if len(known) < len(made):
+            raise Unfit(f"the key of {label(table)} is of a type that cannot be compared")
+        return known[0][0], [value for _, value in known]
 
     def _kind(self, table: TableName, name: str) -> str:
         column = self._schema.column(table, name)
