@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO
 
@@ -13,7 +13,7 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
 
-from storage_adapters.backups.contract import BackupStore, Content, Form, SetFile
+from storage_adapters.backups.contract import Content, Form, SetFile, SetReader
 from storage_adapters.backups.places.damage import Unfit, at
 from storage_adapters.backups.places.my_rules import Doing, database_of, doing_of, without_definer
 from storage_adapters.backups.places.my_script import MyScript
@@ -29,6 +29,7 @@ _UNRELEASED = "retention: a restore that has not been released; the next one dro
 MARK = "retention_restore_unfinished"
 """The table that the final database holds from the move of the tables to the end of the release. It names them."""
 
+_AS_DUMPS_ASSUME = b"SET foreign_key_checks = 0, sql_mode = 'NO_AUTO_VALUE_ON_ZERO'"  # `--compact` ones do not say so
 _FULL = frozenset({3, 28, 1021, 1114})
 _LOST = frozenset({0, 1053, 1152, 1158, 1159, 1160, 1161, 1317, 1927, 2002, 2003, 2006, 2013})
 
@@ -47,6 +48,11 @@ _MADE = text("""
     UNION ALL SELECT routine_type, routine_name FROM information_schema.routines WHERE routine_schema = :name
     UNION ALL SELECT 'EVENT', event_name FROM information_schema.events WHERE event_schema = :name
     ORDER BY 1, 2
+""")
+# with others, changing a row of the staging database may change one somewhere else
+_REACHES_OUT = text("""
+    SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = :name AND table_type <> 'SEQUENCE'
+       AND COALESCE(engine, '') NOT IN ('InnoDB', 'MyISAM', 'Aria', 'MEMORY', 'ARCHIVE', 'CSV', 'ROCKSDB', 'Columnstore')
 """)
 _TABLES = text("SELECT table_name FROM information_schema.tables WHERE table_schema = :name ORDER BY 1")
 
@@ -175,8 +181,8 @@ class MariaDbStaging:
         self._stores: list[SqlStore] = []
         self._is_released = False
 
-    def load(self, source: BackupStore, name: str, files: Sequence[SetFile]) -> None:
-        """The tables of the dumps are in the staging database.
+    def load(self, source: SetReader, name: str, files: Sequence[SetFile]) -> None:
+        """The tables of the dumps are in the staging database. One without comments (`--compact`) may be cut unnoticed.
 
         Raises Refused for anything that is no dump of MariaDB or MySQL, and for one that is damaged or holds what a
         restore does not carry out; Unavailable where the server or its disk gives out. After either, leave the block.
@@ -191,6 +197,9 @@ class MariaDbStaging:
             raise Refused(self._place.name, str(unfit)) from unfit
         except OSError as error:
             raise Unavailable(self._place.name, "the dump cannot be read to its end") from error
+        with translated(self._place.name, MariaDB()):
+            if self._maintenance.execute(_REACHES_OUT, {"name": self._place.staging}).scalar():
+                raise Refused(self._place.name, "a table of the dump has an engine that keeps rows elsewhere")
 
     def store(self) -> SqlStore:
         """The staging database as a store."""
@@ -199,8 +208,8 @@ class MariaDbStaging:
         self._stores.append(store)
         return store
 
-    def forget(self, prefixes: Sequence[str]) -> int:
-        """Nothing is removed: rows have no prefixes. 0."""
+    def forget(self, is_known: Callable[[str], bool]) -> int:
+        """Nothing is removed: rows have no paths. 0."""
         return 0
 
     def release(self) -> None:
@@ -242,6 +251,7 @@ class MariaDbStaging:
     def _load(self, lines: IO[bytes]) -> None:
         own: str | None = None
         with self._wire(self._place.staging) as wire:
+            self._run(wire, 0, _AS_DUMPS_ASSUME)
             for statement in MyScript(lines).statements():
                 doing = doing_of(statement)
                 if doing is Doing.REFUSE:

@@ -44,6 +44,7 @@ _SEQUENCE_OR_OBJECT = (
     rf"pg_catalog\.(?:setval\({_TEXT}, -?\d+(?:, (?:true|false))?\)|lo_create\('?\d+'?\)|lo_close\(0\)"
     rf"|lo_open\('?\d+'?, \d+\)|lowrite\(0, {_TEXT}\)|set_config\('search_path', {_TEXT}, false\))"
 )
+_BY_NUMBER = r"oid\) FROM pg_catalog\.pg_largeobject_metadata WHERE oid = '?\d+'?"
 _OTHER_ENCODINGS = r"'?(?:SJIS|SHIFT_JIS\w*|BIG5|GBK|UHC|GB18030|JOHAB|WIN932|WIN936|WIN949|WIN950)\b"
 
 _RULES: tuple[tuple[Doing, re.Pattern[str]], ...] = tuple(
@@ -55,19 +56,23 @@ _RULES: tuple[tuple[Doing, re.Pattern[str]], ...] = tuple(
         (Doing.SKIP, r"SET default_tablespace ="),
         (Doing.TRY, rf"SET (?:SESSION )?{_SETTINGS} (?:=|TO) [^;]*;\Z"),
         (Doing.RUN, rf"SELECT {_SEQUENCE_OR_OBJECT};\Z"),
+        (Doing.TRY, rf"SELECT pg_catalog\.lo_unlink\((?:'?\d+'?\)|{_BY_NUMBER});\Z"),
         (Doing.COPY, rf"COPY {_NAMES}(?: \((?:{_NAME}(?:, {_NAME})*)?\))? FROM stdin;\Z"),
         (Doing.RUN, rf"INSERT INTO {_NAMES} "),
         (Doing.SKIP, r"(?:BEGIN|COMMIT|START TRANSACTION);\Z"),
         (Doing.DATABASE, rf"(?:CREATE|DROP|ALTER) DATABASE (?:IF EXISTS )?(?:{_NAME})[ ;]"),
         (Doing.SKIP, r"COMMENT ON (?:DATABASE|EXTENSION|PUBLICATION|SUBSCRIPTION) "),
-        (Doing.LATER, r"COMMENT ON (?:EVENT )?TRIGGER "),
+        (Doing.LATER, r"COMMENT ON (?:(?:EVENT )?TRIGGER|RULE) "),
         (Doing.RUN, r"COMMENT ON (?!ROLE|TABLESPACE|SERVER|FOREIGN)"),
         (Doing.SKIP, r"(?:GRANT|REVOKE|SECURITY LABEL|ALTER DEFAULT PRIVILEGES) "),
         (Doing.SKIP, r"(?:CREATE|ALTER|DROP) (?:PUBLICATION|SUBSCRIPTION) "),
         (Doing.SKIP, rf"ALTER [A-Z][A-Z ]* .*OWNER TO {_NAME};\Z"),
         (Doing.REFUSE, r"CREATE (?:OR REPLACE )?FUNCTION (?:(?! AS ).)*\sLANGUAGE ['\"]?(?:c|internal)\b"),
         (Doing.LATER, r"(?:CREATE|ALTER) (?:OR REPLACE )?(?:CONSTRAINT |EVENT )?TRIGGER "),
-        (Doing.LATER, rf"ALTER TABLE (?:ONLY )?{_NAMES} (?:ENABLE|DISABLE) (?:ALWAYS |REPLICA )?TRIGGER "),
+        (Doing.LATER, rf"ALTER TABLE (?:ONLY )?{_NAMES} (?:ENABLE|DISABLE) (?:ALWAYS |REPLICA )?(?:TRIGGER|RULE) "),
+        (Doing.LATER, r"CREATE (?:OR REPLACE )?RULE (?:(?! ON SELECT TO ).)* ON (?:INSERT|UPDATE|DELETE) TO "),
+        # it would hide rows from the owner too, who has to find a customer's rows
+        (Doing.LATER, rf"ALTER TABLE (?:ONLY )?{_NAMES} (?:NO FORCE|FORCE|ENABLE|DISABLE) ROW LEVEL SECURITY;\Z"),
         (Doing.LATER, rf"REFRESH MATERIALIZED VIEW {_NAMES};\Z"),
         (Doing.TRY, r"DROP (?:EVENT )?TRIGGER "),
         (Doing.TRY, rf"DROP {_KINDS} "),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.pool import NullPool
 
-from storage_adapters.backups.contract import BackupStore, Content, Form, SetFile
+from storage_adapters.backups.contract import Content, Form, SetFile, SetReader
 from storage_adapters.backups.places.copying import copy_into
 from storage_adapters.backups.places.damage import Unfit
 from storage_adapters.backups.places.pg_loading import Later, PgLoading, Wire
@@ -43,8 +43,8 @@ _HOLDS_SOMETHING = text(f"""
         OR EXISTS (SELECT FROM pg_catalog.pg_largeobject_metadata)
 """)  # noqa: S608 - a number of ours
 _DATABASE = text("""
-    SELECT datname, pg_catalog.pg_encoding_to_char(encoding) AS encoding, datcollate, datctype, datconnlimit,
-           pg_catalog.pg_get_userbyid(datdba) AS owner,
+    SELECT datname, pg_catalog.pg_encoding_to_char(encoding) AS encoding, datcollate, datctype,
+           pg_catalog.pg_has_role(datdba, 'USAGE') AS is_ours,
            pg_catalog.shobj_description(oid, 'pg_database') AS mark
     FROM pg_catalog.pg_database WHERE datname = :name
 """)
@@ -69,8 +69,11 @@ class PostgresPlace:
     What pg_dump does not write is refused; see `pg_rules`. All the same a dump brings functions with it, which the
     server may run, with the role's rights: let the role be one that may create databases and nothing more, no superuser.
 
-    Triggers are made, and materialized views filled, only at the release: erasing fires no trigger, and no
-    materialized view keeps what was erased.
+    Triggers and rules are made, row level security switched on, and materialized views filled only at the release:
+    erasing fires nothing and sees every row, and no materialized view keeps what was erased.
+
+    Its encoding and locale are those of the empty final database; privileges and settings of that one are not carried over.
+    What was erased is gone for every reader; its bytes stay in the server's files until VACUUM, as after every DELETE.
 
     How it is released: the empty final database is closed and looked into once more, and dropped. Then, in one
     transaction, the staging database gets the final name, is opened for others, and loses its mark. Killed before that
@@ -113,7 +116,9 @@ class PostgresPlace:
             with self.speaking():
                 self._lock(maintenance)
                 self._reopen(maintenance)
-                if self.database(maintenance, self.final) is not None:
+                if (final := self.database(maintenance, self.final)) is not None:
+                    if not final["is_ours"]:
+                        raise Refused(self._name, "the role of the URL does not own the database to restore into")
                     self.check_empty()
                 self._drop_leftover(maintenance)
                 self._create(maintenance)
@@ -172,26 +177,18 @@ class PostgresPlace:
     def _mark(self, connection: Connection, statement: str, database: str, mark: str | None) -> None:
         """The statement and the mark, in one transaction."""
         word = "NULL" if mark is None else f"'{mark}'"
-        for each in ("BEGIN", statement, f"COMMENT ON DATABASE {quoted(database)} IS {word}", "COMMIT"):
-            connection.exec_driver_sql(each)
+        _together(connection, statement, f"COMMENT ON DATABASE {quoted(database)} IS {word}")
 
     def publish(self, maintenance: Connection) -> None:
         """In one transaction: the staging database bears the final name, is open to others, and has no mark."""
         maintenance.execute(_DISCONNECT, {"name": self.staging})
         final = quoted(self.final)
-        for each in (
-            "BEGIN",
+        _together(
+            maintenance,
             f"ALTER DATABASE {quoted(self.staging)} RENAME TO {final}",
             f"GRANT CONNECT, TEMPORARY ON DATABASE {final} TO PUBLIC",
             f"COMMENT ON DATABASE {final} IS NULL",
-            "COMMIT",
-        ):
-            try:
-                maintenance.exec_driver_sql(each)
-            except BaseException:
-                if each != "COMMIT":
-                    maintenance.exec_driver_sql("ROLLBACK")
-                raise
+        )
 
     # ------------------------------------------------------------------------------ beginning
 
@@ -247,7 +244,7 @@ class PostgresStaging:
         self._stores: list[SqlStore] = []
         self._is_released = False
 
-    def load(self, source: BackupStore, name: str, files: Sequence[SetFile]) -> None:
+    def load(self, source: SetReader, name: str, files: Sequence[SetFile]) -> None:
         """The dumps among the files are in the staging database, each of them whole or not at all.
 
         Raises Refused for anything that is no dump of PostgreSQL, and for one that is damaged or holds what a restore
@@ -283,8 +280,8 @@ class PostgresStaging:
         self._stores.append(store)
         return store
 
-    def forget(self, prefixes: Sequence[str]) -> int:
-        """Nothing is removed: rows have no prefixes. 0."""
+    def forget(self, is_known: Callable[[str], bool]) -> int:
+        """Nothing is removed: rows have no paths. 0."""
         return 0
 
     def release(self) -> None:
@@ -339,7 +336,7 @@ class PostgresStaging:
             archive.seek(0)
             self._load_archive([], archive)
 
-    def _load_directory(self, source: BackupStore, name: str, members: Sequence[SetFile]) -> None:
+    def _load_directory(self, source: SetReader, name: str, members: Sequence[SetFile]) -> None:
         with tempfile.TemporaryDirectory(dir=self._place.scratch, prefix="retention-restore-") as folder:
             for member in members:
                 leaf = member.path.rpartition("/")[2]
@@ -379,6 +376,18 @@ def _check_paths(folder: Path) -> None:
             is_climbing = any(_LARGE_OBJECT.fullmatch(line) is None for line in content.splitlines())
         if is_climbing:
             raise Unfit("the folder dump names a file outside of its folder")
+
+
+def _together(connection: Connection, *statements: str) -> None:
+    """All of the statements are done, or none; the connection can be used after either."""
+    connection.exec_driver_sql("BEGIN")
+    try:
+        for statement in statements:
+            connection.exec_driver_sql(statement)
+    except BaseException:
+        connection.exec_driver_sql("ROLLBACK")
+        raise
+    connection.exec_driver_sql("COMMIT")
 
 
 def quoted(name: str) -> str:

@@ -7,12 +7,12 @@ import fcntl
 import os
 import shutil
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from storage_adapters.backups.contract import BackupStore, Form, SetFile
+from storage_adapters.backups.contract import Form, SetFile, SetReader
 from storage_adapters.backups.places.archives import Link, unpack
 from storage_adapters.backups.places.copying import copy_into
 from storage_adapters.backups.places.damage import Unfit
@@ -98,7 +98,7 @@ class StagedFiles:
         self._store = store
         self.content = content
 
-    def load(self, source: BackupStore, name: str, files: Sequence[SetFile]) -> None:
+    def load(self, source: SetReader, name: str, files: Sequence[SetFile]) -> None:
         """Plain files are copied, with their time of writing; archives are unpacked into the folder in which they lie.
 
         Raises Refused for a dump of a database, a damaged archive, a name or a link that leads out of the set, a device,
@@ -127,16 +127,15 @@ class StagedFiles:
         """What is staged, as a store."""
         return FileStore(self._store, self.content)
 
-    def forget(self, prefixes: Sequence[str]) -> int:
-        """Remove every file below none of the prefixes (folders, with or without `/` at the end), and empty folders."""
-        kept = tuple(prefix if prefix.endswith("/") or not prefix else f"{prefix}/" for prefix in prefixes)
+    def forget(self, is_known: Callable[[str], bool]) -> int:
+        """Remove every file and link for whose path within the set this is False, and empty folders; how many files."""
         count = 0
         with file_errors(self._store):
             for folder, folders, leaves in os.walk(self.content, topdown=False, onerror=_raise):
                 here = Path(folder)
                 linked = [each for each in folders if (here / each).is_symlink()]
                 for leaf in (*leaves, *linked):
-                    if not (here / leaf).relative_to(self.content).as_posix().startswith(kept):
+                    if not is_known((here / leaf).relative_to(self.content).as_posix()):
                         (here / leaf).unlink()
                         count += 1
                 if here != self.content and not any(here.iterdir()):

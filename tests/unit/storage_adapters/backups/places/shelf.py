@@ -11,19 +11,19 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 import pytest
 from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.pool import NullPool
 
-from storage_adapters.backups.contract import BackupStore, Form, SetFile
+from storage_adapters.backups.contract import Form, SetFile, SetReader
 
 MISSING = "SERVICE MISSING: "
 
 
 class Shelf:
-    """One set, in memory. Of a store of backups it has only what a place asks for: `open`."""
+    """One set, in memory, of which files can be read."""
 
     def __init__(self, contents: Mapping[str, bytes]) -> None:
         self.contents = contents
@@ -34,10 +34,10 @@ class Shelf:
         yield io.BytesIO(self.contents[path])
 
 
-def loaded_from(form: Form, contents: Mapping[str, bytes]) -> tuple[BackupStore, str, list[SetFile]]:
+def loaded_from(form: Form, contents: Mapping[str, bytes]) -> tuple[SetReader, str, list[SetFile]]:
     """The arguments of `load` for files of one form."""
     files = [SetFile(path, form, len(content), None) for path, content in contents.items()]
-    return cast(BackupStore, Shelf(contents)), "the-set", files
+    return Shelf(contents), "the-set", files
 
 
 def postgres_programs(server_url: str) -> Path:
@@ -93,7 +93,8 @@ def postgres_databases(url: str, like: str) -> dict[str, object]:
     engine = create_engine(sibling(url, "postgres"), poolclass=NullPool)
     asked = "SELECT datname, shobj_description(oid, 'pg_database') FROM pg_database WHERE datname LIKE :like"
     with engine.connect() as connection:
-        return {name: mark for name, mark in connection.execute(text(asked), {"like": like + "%"}).all()}
+        found = connection.execute(text(asked), {"like": like + "%"}).all()
+        return {str(row[0]): row[1] for row in found}
 
 
 def _version(program: Path) -> int:
