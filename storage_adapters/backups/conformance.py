@@ -11,6 +11,7 @@ from typing import Protocol
 import pytest
 
 from storage_adapters.backups.contract import BackupSet, BackupStore, Form, SetLayout, Whereabouts
+from storage_adapters.backups.contract import Rewriting as NewSet
 from storage_adapters.contract import ItemResult
 from storage_adapters.errors import NotFound, Refused
 
@@ -77,6 +78,12 @@ def sets_of(bench: BackupBench, *claimed: str) -> dict[str, BackupSet]:
     return {one.name: one for one in listed}
 
 
+def _written_and_given_up(rewriting: NewSet) -> None:
+    with rewriting.write("db.sql") as stream:
+        stream.write(BIG)
+    raise ZeroDivisionError
+
+
 class Listing:
     """What is found, and what is said of it."""
 
@@ -86,7 +93,9 @@ class Listing:
 
     def test_sets_are_cut_by_the_layout_and_strays_by_their_first_segment(self, bench: BackupBench) -> None:
         put_set(bench)
-        bench.put({"nightly/alone.sql": DUMP, "stray.sql": DUMP, "other/a/b": b"x", "other/c": b"y", "live/c-1/x": b"z"})
+        bench.put(
+            {"nightly/alone.sql": DUMP, "stray.sql": DUMP, "other/a/b": b"x", "other/c": b"y", "live/c-1/x": b"z"}
+        )
         found = sets_of(bench, "live/")
         assert set(found) == {NAME, "nightly/alone.sql", "stray.sql", "other/"}
         assert found["other/"].item_count == 2
@@ -276,9 +285,7 @@ class Rewriting:
         with bench.store.rewrite(NAME) as rewriting, rewriting.write("db.sql") as stream:
             stream.write(b"half")
         with pytest.raises(ZeroDivisionError), bench.store.rewrite(NAME) as rewriting:
-            with rewriting.write("db.sql") as stream:
-                stream.write(BIG)
-            raise ZeroDivisionError
+            _written_and_given_up(rewriting)
         assert content_of(bench.store, NAME) == FILES
         assert bench.everything() == before
 

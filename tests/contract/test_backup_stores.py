@@ -59,7 +59,11 @@ class FolderBench:
         done = subprocess.run(["chattr", "+i", str(self._root / path)], capture_output=True)
         if done.returncode:
             return None
-        return lambda: subprocess.run(["chattr", "-i", str(self._root / path)], check=True) and None
+
+        def unlock() -> None:
+            subprocess.run(["chattr", "-i", str(self._root / path)], check=True)
+
+        return unlock
 
     def unlock_all(self) -> None:
         subprocess.run(["chattr", "-R", "-i", str(self._root)], capture_output=True)

@@ -63,9 +63,9 @@ def enforced_cloud(endpoint: str) -> Iterator[Cloud]:
         "iam", endpoint_url=endpoint, region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test"
     )
     admin = new_user(anyone, "admin", ["*"])
-    keys = {"aws_access_key_id": admin.access, "aws_secret_access_key": admin.secret}
-    client = boto3.client("s3", endpoint_url=endpoint, region_name=REGION, **keys)
-    iam = boto3.client("iam", endpoint_url=endpoint, region_name=REGION, **keys)
+    session = boto3.session.Session(admin.access, admin.secret, region_name=REGION)
+    client = session.client("s3", endpoint_url=endpoint)
+    iam = session.client("iam", endpoint_url=endpoint)
     _enforce_after(endpoint, "0")
     try:
         yield Cloud(endpoint, client, iam)

@@ -60,7 +60,7 @@ def root(tmp_path: Path) -> Path:
 @pytest.fixture
 def elsewhere(root: Path) -> Iterator[Path]:
     """A folder on another file system than the backups."""
-    if not Path("/dev/shm").is_dir() or os.stat("/dev/shm").st_dev == root.stat().st_dev:
+    if not Path("/dev/shm").is_dir() or Path("/dev/shm").stat().st_dev == root.stat().st_dev:
         pytest.skip("no second file system here")
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
         yield Path(folder) / "quarantine"
@@ -209,8 +209,7 @@ def test_a_full_disk_loses_nothing_and_is_said_to_pass(
             store.quarantine(NAME)
     assert content_of(store) == FILES
     assert leftovers(root, elsewhere) == []
-    with pytest.raises(Unavailable), store.rewrite(NAME) as rewriting, rewriting.write("db.sql") as stream:
-        stream.write(b"x")
+    with pytest.raises(Unavailable), store.rewrite(NAME) as rewriting, rewriting.write("db.sql"):
         raise OSError(errno.ENOSPC, "full")
     assert content_of(store) == FILES
     assert leftovers(root, elsewhere) == []
