@@ -229,13 +229,16 @@ def test_a_repository_in_use_is_unavailable_and_a_dead_one_s_lock_is_removed(
     }
     command = ["restic", "--no-cache", "--quiet", "backup", "--stdin"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, env=environ) as other:
-        while not list((ordinary.folder / "locks").iterdir()):
-            time.sleep(0.01)
-        other.send_signal(signal.SIGSTOP)
-        with pytest.raises(Unavailable, match="locked"):
-            store.delete(name)
-        assert [found.name for found in store.sets([])] == [name]
-        other.kill()
+        try:
+            while not any(len(lock.name) == 64 for lock in (ordinary.folder / "locks").iterdir()):
+                assert other.poll() is None
+                time.sleep(0.01)
+            other.send_signal(signal.SIGSTOP)
+            with pytest.raises(Unavailable, match="locked"):
+                store.delete(name)
+            assert [found.name for found in store.sets([])] == [name]
+        finally:
+            other.kill()
     assert list((ordinary.folder / "locks").iterdir()) != []
     assert store.delete(name).result is ItemResult.DONE
 
