@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import SecretStr
+from sqlalchemy import make_url
 
 from retention.catalog import ledger_outbox
 from retention.catalog.database import Catalog, open_catalog
 from retention.catalog.keys import CatalogKeyStore
 from retention.clock import Clock, SystemClock
+from retention.errors import InputError
 from retention.evidence.commitments import Commitments
 from retention.evidence.ledger import Ledger
 from retention.evidence.note import VerifierKey
@@ -21,11 +26,15 @@ from retention.keys.file_provider import FileKeyProvider
 from retention.keys.keyring import Keyring
 from retention.keys.provider import KeyProvider, LedgerKeys
 from retention.settings import sections
-from retention.settings.sections import Settings, StoreSettings
-from retention.workflows.deployment import Deployment
+from retention.settings.sections import BackupsSettings, Settings, StoreSettings
+from retention.workflows.deployment import BackupParts, Deployment
 from retention.workflows.journal import Journal, behind
+from storage_adapters.backups.contract import CONTENT_OF, BackupStore, Content, Form, RestorePlace
 from storage_adapters.contract import Store
 from storage_adapters.memory import MemoryStore
+
+if TYPE_CHECKING:  # a service pays only for the kinds of store that it has
+    from storage_adapters.s3 import S3Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +68,7 @@ class Parts:
     roll_every: timedelta = timedelta(days=1)
     lease_term: timedelta = timedelta(seconds=15)
     particulars: Path | None = None
+    backups: BackupParts = field(default_factory=BackupParts)
 
     @property
     def particulars_directory(self) -> Path:
@@ -98,6 +108,7 @@ def assemble(parts: Parts, clock: Clock | None = None) -> Deployment:
         clock=clock,
         wall=wall,
         store_kinds=parts.store_kinds,
+        backups=parts.backups,
         roll_every=parts.roll_every,
         lease_term=parts.lease_term,
     )
@@ -140,8 +151,9 @@ def open_deployment(settings: Settings, clock: Clock | None = None) -> Deploymen
         origin=settings.evidence.origin,
         provider=keys,
         ledger_keys=keys,
-        stores={name: open_store(name, store) for name, store in settings.stores.items()},
+        stores={name: open_store(name, store) for name, store in settings.stores.items() if holds_data(store)},
         store_kinds=settings.store_kinds,
+        backups=backup_parts(settings.stores, settings.backups),
         roll_every=settings.keys.roll,
         lease_term=settings.daemon.lease,
         particulars=settings.evidence.particulars,
@@ -169,25 +181,159 @@ def open_store(name: str, settings: StoreSettings) -> Store:
             return FileStore(name, settings.root)
         case sections.MemoryStore():
             return memory_cache(name)
+        case _:
+            raise InputError(f"the store {name} holds backups, and no data of its own")
 
 
 def _s3_store(name: str, settings: sections.S3Store) -> Store:
-    from storage_adapters.s3 import Addressing, S3Settings, S3Store
+    from storage_adapters.s3 import S3Store
 
-    return S3Store(
-        name,
-        S3Settings(
-            bucket=settings.bucket,
-            region=settings.region,
-            endpoint=settings.endpoint,
-            access_key=settings.access_key,
-            secret_key=settings.secret_key.get_secret_value() if settings.secret_key else None,
-            session_token=settings.session_token.get_secret_value() if settings.session_token else None,
-            addressing=Addressing(settings.addressing),
-            ca_bundle=str(settings.ca_bundle) if settings.ca_bundle else None,
-            bypass_governance=settings.bypass_governance,
-        ),
+    return S3Store(name, _bucket(settings))
+
+
+def _bucket(settings: sections.S3Store) -> S3Settings:
+    """How the store's bucket is reached."""
+    from storage_adapters.s3 import Addressing, S3Settings
+
+    return S3Settings(
+        bucket=settings.bucket,
+        region=settings.region,
+        endpoint=settings.endpoint,
+        access_key=settings.access_key,
+        secret_key=_secret(settings.secret_key),
+        session_token=_secret(settings.session_token),
+        addressing=Addressing(settings.addressing),
+        ca_bundle=str(settings.ca_bundle) if settings.ca_bundle else None,
+        bypass_governance=settings.bypass_governance,
     )
+
+
+def _secret(secret: SecretStr | None) -> str | None:
+    return secret.get_secret_value() if secret else None
+
+
+def holds_data(settings: StoreSettings) -> bool:
+    """Whether the store holds data of its own, and not only backups."""
+    return not isinstance(settings, sections.ResticStore | sections.AwsBackups)
+
+
+def backup_parts(stores: Mapping[str, StoreSettings], settings: BackupsSettings) -> BackupParts:
+    """Everything that backups need, of these stores. Raises InputError for stores that cannot be what they are to be."""
+    from storage_adapters.backups.dumps.rewriter import Rewriter
+
+    backup_stores: dict[str, BackupStore] = {}
+    places: dict[str, RestorePlace] = {}
+    for name, store in stores.items():
+        try:
+            backup_store = open_backup_store(name, store, settings.scratch)
+            place = _restore_place(name, store, settings.scratch)
+        except ValueError as error:
+            raise InputError(f"[stores.{name}]: {error}") from error
+        if backup_store is not None:
+            backup_stores[name] = backup_store
+        if place is not None:
+            places[name] = place
+    return BackupParts(backup_stores, places, _drill_places(settings), settings.scratch, Rewriter())
+
+
+def open_backup_store(name: str, settings: StoreSettings, scratch: Path) -> BackupStore | None:
+    """The store as one of backup sets; None where its kind holds none. Raises ValueError for settings that do not fit."""
+    match settings:
+        case sections.FilesStore():
+            from storage_adapters.backups.folders import FolderBackups
+
+            return FolderBackups(name, settings.root, settings.quarantine, settings.normal_user)
+        case sections.S3Store():
+            return _bucket_backups(name, settings)
+        case sections.ResticStore():
+            from storage_adapters.backups.restic import Repository, ResticBackups
+
+            repository = Repository(settings.repository, settings.password.get_secret_value())
+            quarantine = _secret(settings.quarantine_password)
+            apart = Repository(settings.quarantine, quarantine) if settings.quarantine and quarantine else None
+            return ResticBackups(name, repository, apart, scratch_folder=scratch)
+        case sections.AwsBackups():
+            return _aws_backups(name, settings)
+        case _:
+            return None
+
+
+def _bucket_backups(name: str, settings: sections.S3Store) -> BackupStore:
+    from storage_adapters.backups.buckets import BucketBackups
+
+    bucket = _bucket(settings)
+    quarantine = None
+    if settings.quarantine is not None:
+        quarantine = replace(
+            bucket,
+            bucket=settings.quarantine,
+            access_key=settings.quarantine_access_key,
+            secret_key=_secret(settings.quarantine_secret_key),
+            session_token=_secret(settings.quarantine_session_token),
+        )
+    return BucketBackups(name, bucket, quarantine, settings.quarantine_principal)
+
+
+def _aws_backups(name: str, settings: sections.AwsBackups) -> BackupStore:
+    from storage_adapters.backups.aws import AwsSettings, RdsSnapshots, RecoveryPoints, VolumeSnapshots
+
+    region = AwsSettings(
+        region=settings.region,
+        endpoint=settings.endpoint,
+        access_key=settings.access_key,
+        secret_key=_secret(settings.secret_key),
+        session_token=_secret(settings.session_token),
+    )
+    match settings:
+        case sections.RdsSnapshots():
+            return RdsSnapshots(name, region, settings.instance, settings.cluster)
+        case sections.EbsSnapshots():
+            tag, _, value = (settings.tag or "").partition("=")
+            return VolumeSnapshots(name, region, {tag: value} if tag else None)
+        case sections.AwsBackupVault():
+            return RecoveryPoints(name, region, settings.vault)
+    raise ValueError(f"{type(settings).__name__} is no kind of AWS backup")
+
+
+def _restore_place(name: str, settings: StoreSettings, scratch: Path) -> RestorePlace | None:
+    from storage_adapters.backups.places import BucketPlace, FolderPlace
+
+    match settings:
+        case sections.FilesStore():
+            return FolderPlace(name, settings.root)
+        case sections.S3Store():
+            return BucketPlace(name, _bucket(settings), scratch=scratch)
+        case sections.SqlStore():
+            return _database_place(name, settings.url.get_secret_value(), scratch)
+        case _:
+            return None
+
+
+def _database_place(name: str, url: str, scratch: Path) -> RestorePlace | None:
+    """The database as a place to restore into; None for SQLite, of which there are no dumps."""
+    from storage_adapters.backups.places import MariaDbPlace, PostgresPlace
+
+    if url.startswith("sqlite"):
+        return None
+    return PostgresPlace(name, url, scratch=scratch) if url.startswith("postgresql") else MariaDbPlace(name, url)
+
+
+def _drill_places(settings: BackupsSettings) -> dict[Form, RestorePlace]:
+    """Where a rehearsal restores each form: a database that is made for it and dropped, a folder of the scratch directory."""
+    from storage_adapters.backups.places import FolderPlace
+
+    folder = FolderPlace("drill-files", settings.scratch / "drill")
+    places: dict[Form, RestorePlace] = {form: folder for form, what in CONTENT_OF.items() if what is Content.FILES}
+    postgresql = (Form.PG_DUMP_PLAIN, Form.PG_DUMP_CUSTOM, Form.PG_DUMP_DIRECTORY)
+    for name, url, forms in (
+        ("drill-postgresql", settings.drill_postgresql, postgresql),
+        ("drill-mariadb", settings.drill_mariadb, (Form.MYSQL_DUMP,)),
+    ):
+        if url is not None:
+            server = make_url(url.get_secret_value()).set(database="retention_drill")
+            place = _database_place(name, server.render_as_string(hide_password=False), settings.scratch)
+            places |= dict.fromkeys(forms, place) if place is not None else {}
+    return places
 
 
 def memory_cache(name: str) -> MemoryStore:

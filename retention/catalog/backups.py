@@ -20,33 +20,29 @@ _END = TypeAdapter(SetEnd)
 
 
 def put_found(session: Session, known: KnownSet) -> KnownSet:
-    """Store the set as it was found now; the earliest time it was ever known to begin stays.
-
-    What was looked into before counts on while the set is the same. The set as it is stored.
-    """
+    """Store the set as it was found now, and return it with what was known before: when it began, and since when it is so."""
     key = _id(known.store, known.set.name)
     row = session.get(BackupSetRow, key)
-    before = _SET.validate_json(row.found) if row else None
-    if before is not None and before.begun_at and known.set.begun_at and not _is_other(before, known.set):
-        known = replace(known, set=replace(known.set, begun_at=min(before.begun_at, known.set.begun_at)))
-    found = _SET.dump_json(known.set).decode()
+    if row is not None:
+        before = _SET.validate_json(row.found)
+        if _content(before) == _content(known.set):
+            known = replace(known, changed_at=row.changed_at)
+        if before.begun_at and known.set.begun_at and not _is_other(before, known.set):
+            known = replace(known, set=replace(known.set, begun_at=min(before.begun_at, known.set.begun_at)))
+    values = {
+        "shown": known.shown,
+        "plans": " ".join(known.plans),
+        "found": _SET.dump_json(known.set).decode(),
+        "seen_at": known.seen_at,
+        "changed_at": known.changed_at,
+    }
     if row is None:
-        row = BackupSetRow(id=key, store=known.store, shown="", plans="", found=found, seen_at=known.seen_at)
-    row.shown, row.plans, row.found = known.shown, " ".join(known.plans), found
-    row.seen_at, row.gone_at = known.seen_at, None
-    if row.looked_into != _content(known.set):
-        row.looked_into, row.plain_count = None, None
-    session.add(row)
+        session.add(BackupSetRow.model_validate({"id": key, "store": known.store, **values}))
+    else:
+        row.sqlmodel_update({**values, "gone_at": None})
+        session.add(row)
     session.flush()
-    return replace(known, plain_count=row.plain_count)
-
-
-def put_looked_into(session: Session, known: KnownSet, plain_count: int) -> None:
-    """Note how many files of the set are not sealed; it counts for as long as the set stays as it is."""
-    row = session.get_one(BackupSetRow, _id(known.store, known.set.name))
-    row.looked_into, row.plain_count = _content(known.set), plain_count
-    session.add(row)
-    session.flush()
+    return known
 
 
 def put_gone(session: Session, store: str, found: Iterable[str], now: datetime) -> int:
@@ -61,9 +57,10 @@ def put_gone(session: Session, store: str, found: Iterable[str], now: datetime) 
     return len(missed)
 
 
-def known_sets(session: Session, store: str | None = None) -> tuple[KnownSet, ...]:
-    """The sets that were there at the last scan (of one store), by store and name."""
-    query = select(BackupSetRow).where(col(BackupSetRow.gone_at).is_(None))
+def known_sets(session: Session, store: str | None = None, *, gone: bool = False) -> tuple[KnownSet, ...]:
+    """The sets that were there at the last scan (of one store), or those that it missed; by store and name."""
+    gone_at = col(BackupSetRow.gone_at)
+    query = select(BackupSetRow).where(gone_at.is_not(None) if gone else gone_at.is_(None))
     if store is not None:
         query = query.where(BackupSetRow.store == store)
     return tuple(sorted((_known(row) for row in session.exec(query)), key=lambda known: (known.store, known.set.name)))
@@ -92,9 +89,9 @@ def _id(store: str, name: str) -> str:
     return hashlib.sha256(f"{store}\x00{name}".encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def _content(found: BackupSet) -> str:
+def _content(found: BackupSet) -> tuple[object, ...]:
     """What changes when somebody writes to the set."""
-    return f"{found.item_count} {found.size} {found.taken_at}"
+    return found.item_count, found.size, found.taken_at
 
 
 def _is_other(before: BackupSet, now: BackupSet) -> bool:
@@ -104,4 +101,4 @@ def _is_other(before: BackupSet, now: BackupSet) -> bool:
 
 def _known(row: BackupSetRow) -> KnownSet:
     found = _SET.validate_json(row.found)
-    return KnownSet(row.store, found, row.shown, tuple(row.plans.split()), row.seen_at, row.gone_at, row.plain_count)
+    return KnownSet(row.store, found, row.shown, tuple(row.plans.split()), row.seen_at, row.changed_at, row.gone_at)

@@ -156,8 +156,7 @@ class BackupSetRow(SQLModel, table=True):
     found: str = Field(sa_column=Column(LONG_TEXT, nullable=False))
     seen_at: datetime = Field(sa_column=_instant(optional=False))
     gone_at: datetime | None = Field(default=None, sa_column=_instant())
-    looked_into: str | None = Field(default=None, sa_column=Column(LONG_TEXT, nullable=True))
-    plain_count: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
+    changed_at: datetime = Field(sa_column=_instant(optional=False))
 
 
 class SetEndRow(SQLModel, table=True):

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 import retention
-from retention.cli import deletions, demo, evidence, facts, holds, keys, policies, standing
+from retention.cli import backups, deletions, demo, evidence, facts, holds, keys, policies, standing
 from retention.cli.shown import say, tell
 
 UNEXPECTED = 70
@@ -28,6 +28,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 hold_app = typer.Typer(help="Orders that stop deletion.", no_args_is_help=True, rich_markup_mode=None)
+backup_app = typer.Typer(
+    help="Backup sets: inventory, the restore gate, and a rehearsal of it.", no_args_is_help=True, rich_markup_mode=None
+)
 key_app = typer.Typer(help="Customer keys, and their epoch keys.", no_args_is_help=True, rich_markup_mode=None)
 
 for command in (policies.check, deletions.plan, policies.diff, policies.approve, deletions.run, facts.record):
@@ -38,6 +41,11 @@ app.add_typer(hold_app, name="hold")
 hold_app.command()(holds.place)
 hold_app.command()(holds.release)
 hold_app.command("list")(holds.list_)
+app.add_typer(backup_app, name="backup")
+backup_app.command()(backups.scan)
+backup_app.command("list")(backups.list_)
+backup_app.command()(backups.restore)
+backup_app.command()(backups.drill)
 app.add_typer(key_app, name="key")
 key_app.command("list")(keys.list_)
 key_app.command()(keys.roll)

@@ -15,11 +15,12 @@ from retention.cli.shown import Document, as_json, at, say, say_json, say_table
 from retention.errors import NotInOrder
 
 if TYPE_CHECKING:
+    from retention.model.copy import SetEnd
     from retention.workflows.status import CaseStatus, CopyLine
 
 
 def status(customer: Customer = None, config: Config = None, *, json: Json = False) -> None:
-    """Show where every case stands, and how every copy ended. Exits with 4 when one is overdue or a copy failed."""
+    """Show where every case stands, and how every copy ended. Exits with 4 when one is overdue, failed or unsupported."""
     from retention.workflows.status import status as status_of
     from retention.workflows.timetable import time_zone_of
 
@@ -40,8 +41,8 @@ def status(customer: Customer = None, config: Config = None, *, json: Json = Fal
 
 
 def is_in_order(cases: Sequence[CaseStatus]) -> bool:
-    """Whether nothing is overdue and no copy failed."""
-    return not any(case.is_overdue or case.has_failed_copy for case in cases)
+    """Whether nothing is overdue, no copy failed, and none lies where it can neither be deleted nor kept from readers."""
+    return not any(case.is_overdue or case.has_failed_copy or case.has_unsupported_copy for case in cases)
 
 
 def _case_json(case: CaseStatus) -> Document:
@@ -67,6 +68,9 @@ def _show_all(cases: Sequence[CaseStatus], zone: ZoneInfo) -> None:
     say_table(("customer", "case", "rule", "state", "due", "complete by", "copies"), rows)
     overdue, failed = sum(case.is_overdue for case in cases), sum(case.has_failed_copy for case in cases)
     say(f"\n{len(cases)} cases, {overdue} overdue, {failed} with a failed copy")
+    unsupported = sum(case.has_unsupported_copy for case in cases)
+    if unsupported:
+        say(f"UNSUPPORTED: {unsupported} cases have a copy that can neither be deleted now nor kept from readers")
 
 
 def _state(case: CaseStatus) -> str:
@@ -93,7 +97,25 @@ def _show_one(case: CaseStatus, zone: ZoneInfo) -> None:
             ("dataset", "copy", "end state", "until", "seen", "gone", "reason"),
             [_copy(line, zone) for line in case.copies],
         )
+    waiting = [(line, end) for line in case.copies for end in line.sets if not end.end_state.is_gone]
+    if waiting:
+        say("  backup sets that are not gone yet:")
+        say_table(
+            ("dataset", "set", "state", "until", "reason", "the read that was tried"),
+            [_set(line, end, zone) for line, end in waiting],
+        )
     say("")
+
+
+def _set(line: CopyLine, end: SetEnd, zone: ZoneInfo) -> tuple[str, ...]:
+    return (
+        line.dataset,
+        f"{end.store}:{end.set}",
+        str(end.end_state),
+        at(end.until, zone),
+        end.reason or "",
+        end.refusal or "-",
+    )
 
 
 def _copy(line: CopyLine, zone: ZoneInfo) -> tuple[str, ...]:

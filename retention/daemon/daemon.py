@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -21,11 +21,13 @@ from retention.settings.sections import LogFormat
 from retention.wiring import open_deployment
 from retention.workflows.carry_out_plan import RunHooks
 from retention.workflows.deployment import Deployment
+from retention.workflows.drill_backup import drill_backup
 from retention.workflows.failures import explain_failure, is_passing
 from retention.workflows.find_drift import find_drift
 from retention.workflows.measure import measure
 from retention.workflows.replay_ledger import catch_up
 from retention.workflows.run_cycle import NotTheOwner, run_cycle
+from retention.workflows.scan_backups import scan_backups
 from retention.workflows.strand_run import LeaseLost, Moment, Stopped
 from retention.workflows.timetable import Timetable, policy_in_force
 from retention.workflows.verify_again import verify_again
@@ -100,7 +102,12 @@ class Daemon:
         self._stop = stop
         self._health = health
         self._policy = PolicyWatch(deployment, policy_file, health)
-        works = {JobName.DELETIONS: self._delete, JobName.VERIFICATION: self._verify}
+        works = {
+            JobName.DELETIONS: self._delete,
+            JobName.VERIFICATION: self._verify,
+            JobName.BACKUPS: self._scan,
+            JobName.DRILLS: self._drill,
+        }
         self._timer = Timer(works, deployment.wall)
         self._timetable: Timetable | None = None
         self._measure_at = 0.0
@@ -181,6 +188,18 @@ class Daemon:
                 "the policy does not cover every table", store=drift.store, tables=drift.tables, why=drift.problem
             )
         return troubles
+
+    def _scan(self) -> None:
+        self._job(JobName.BACKUPS, lambda _: self._named_troubles(scan_backups(self._deployment).troubles))
+
+    def _drill(self) -> None:
+        self._job(JobName.DRILLS, lambda _: self._named_troubles(drill_backup(self._deployment).troubles))
+
+    def _named_troubles(self, troubles: Sequence[tuple[str, str]]) -> int:
+        """Each trouble is logged; how many there are."""
+        for what, why in troubles:
+            _log.warning("backups are not in order", what=what, why=why)
+        return len(troubles)
 
     def _job(self, name: JobName, work: Callable[[RunHooks], int]) -> None:
         """Do the work and tell how it ended. What another process or a failure took from us is tried again soon."""

@@ -23,6 +23,8 @@ class JobName(StrEnum):
 
     DELETIONS = "deletions"
     VERIFICATION = "verification"
+    BACKUPS = "backups"
+    DRILLS = "drills"
 
 
 class JobResult(StrEnum):

@@ -80,6 +80,12 @@ def _numbers(snapshot: Snapshot) -> Iterator[Metric]:
     yield _gauge("overdue_cases", "Cases that should have been gone by now", measures.overdue_count)
     yield _gauge("failed_copies", "Copies in which something was found that should be gone", measures.failed_copy_count)
     yield _gauge(
+        "unsupported_copies",
+        "Copies that can neither be deleted now nor kept from readers",
+        measures.unsupported_copy_count,
+    )
+    yield _gauge("quarantined_copies", "Backups in quarantine until they can go", measures.quarantined_copy_count)
+    yield _gauge(
         "keys_waiting_for_epoch",
         "Destroyed keys that an old copy of the key store still opens",
         measures.keys_waiting_count,

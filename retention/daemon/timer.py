@@ -39,7 +39,17 @@ class Timer:
 
     def keep(self, timetable: Timetable) -> None:
         """Every job is due at its next time from now, whatever was planned before; a running one is left alone."""
-        for name, fields in ((JobName.DELETIONS, timetable.deletions), (JobName.VERIFICATION, timetable.verification)):
+        fields_of = {
+            JobName.DELETIONS: timetable.deletions,
+            JobName.VERIFICATION: timetable.verification,
+            JobName.BACKUPS: timetable.backups,
+            JobName.DRILLS: timetable.drills,
+        }
+        for name, fields in fields_of.items():
+            if fields is None:
+                if self._scheduler.get_job(name) is not None:
+                    self._scheduler.remove_job(name)
+                continue
             trigger = CronTrigger(
                 minute=fields.minute,
                 hour=fields.hour,

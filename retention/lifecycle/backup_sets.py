@@ -111,9 +111,9 @@ class DatasetFolders:
         return any(pattern.match(path) for pattern in self.patterns)
 
 
-def dataset_folders(policy: Policy, plan: BackupPlan) -> DatasetFolders:
-    """Where objects of the plan's datasets lie in its sets."""
-    places = [place for name in plan.holds for place in policy.datasets[name].primary]
+def dataset_folders(policy: Policy, plan: BackupPlan, names: Iterable[str] | None = None) -> DatasetFolders:
+    """Where objects of the plan's datasets, or of those named, lie in its sets."""
+    places = [place for name in names or plan.holds for place in policy.datasets[name].primary]
     patterns = []
     for place in places:
         if place.prefix is not None:

@@ -14,7 +14,7 @@ class KnownSet:
 
     shown: its name without personal data. plans: the series of the policy whose template it fits; none means that nobody
     said what is in it. seen_at: when it was last found (aware UTC). gone_at: when it was first missed, None while it is
-    there. plain_count: how many of its files were not sealed, None where that was not looked into.
+    there. changed_at: when its content was first seen as it is.
     """
 
     store: str
@@ -22,5 +22,5 @@ class KnownSet:
     shown: str
     plans: tuple[str, ...]
     seen_at: datetime
+    changed_at: datetime
     gone_at: datetime | None = None
-    plain_count: int | None = None

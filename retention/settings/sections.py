@@ -66,6 +66,13 @@ def _origin(text: str) -> str:
     return text
 
 
+def _tag(text: str) -> str:
+    name, equals, _ = text.partition("=")
+    if not name or not equals:
+        raise ValueError(f'{quoted(text)} is no tag with a value; write for example "Backup=nightly"')
+    return text
+
+
 def _store_name(text: str) -> str:
     if _STORE_NAME.fullmatch(text) is None:
         raise ValueError(f"{quoted(text)} is no name; write up to 64 of a-z, 0-9 and `-`, beginning with a letter")
@@ -223,17 +230,18 @@ class AwsBackups(Section):
 
 
 class RdsSnapshots(AwsBackups):
-    """Snapshots of RDS databases: of one instance or cluster, or of all."""
+    """Snapshots of RDS databases: of one instance, of one cluster, of both, or of all."""
 
     kind: Literal["rds-snapshots"]
-    database: Text | None = None
+    instance: Text | None = None
+    cluster: Text | None = None
 
 
 class EbsSnapshots(AwsBackups):
     """Snapshots of EBS volumes: of those with a tag, written `name=value`, or of all that the account owns."""
 
     kind: Literal["ebs-snapshots"]
-    tag: Text | None = None
+    tag: Annotated[str, AfterValidator(_tag)] | None = None
 
 
 class AwsBackupVault(AwsBackups):

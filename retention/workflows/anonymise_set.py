@@ -13,10 +13,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
-from retention.lifecycle.backup_sets import dataset_folders
+from retention.lifecycle.backup_sets import dataset_folders, dataset_rows
 from retention.model.backup import KnownSet
 from retention.model.policy import BackupPlan
-from retention.workflows.backup_owners import due_in_set, places_in_set
+from retention.workflows.backup_owners import due_in_set, lies_in, places_in_set
 from retention.workflows.strand_run import StrandRun
 from storage_adapters.backups.contract import CONTENT_OF, BackupStore, Content, DumpRewriter, Form, SetFile
 from storage_adapters.contract import Objects, Place, Prefix, Rows
@@ -41,11 +41,13 @@ def anonymise_set(run: StrandRun, known: KnownSet, plan: BackupPlan, store: Back
     files = tuple(store.files(known.set.name))
     _refuse_unknown(run, plan, files)
     mine = tuple(places_in_set(run.record, plan))
+    names = {table.name for rows in dataset_rows(run.policy(), plan) for table in rows.tables}
+    tables = frozenset(names | {f"public.{name}" for name in names})
     try:
-        if _Work(run, known, store, rewriter, files, mine).count() == 0:
+        if _Work(run, known, store, rewriter, files, mine, tables).count() == 0:
             return 0
         everybody = tuple(place for record in due_in_set(run, known, plan) for place in places_in_set(record, plan))
-        return _Work(run, known, store, rewriter, files, everybody).rewrite()
+        return _Work(run, known, store, rewriter, files, everybody, tables).rewrite()
     except Refused as refusal:
         raise CannotAnonymise(refusal.message) from refusal
 
@@ -70,13 +72,16 @@ class _Work:
     rewriter: DumpRewriter
     files: tuple[SetFile, ...]
     removals: tuple[Place, ...]
+    tables: frozenset[str]
 
     def count(self) -> int:
         """How many rows, members and files there are to remove."""
         found = sum(self._goes(file) for file in self.files)
         with self._scratch() as scratch:
             for file in self._dumps():
-                found += self.rewriter.count(file.form, self._opener(file), self._within(file), scratch)
+                within = self._within(file)
+                if within:
+                    found += self.rewriter.count(file.form, self._opener(file), within, scratch).count
         return found
 
     def rewrite(self) -> int:
@@ -99,9 +104,13 @@ class _Work:
     def _rewritten(self, file: SetFile, new: Path, scratch: Path) -> int:
         try:
             with new.open("xb") as target:
-                return self.rewriter.rewrite(file.form, self._opener(file), target, self._within(file), scratch)
+                removed = self.rewriter.rewrite(file.form, self._opener(file), target, self._within(file), scratch)
         except OSError as error:
             raise Unavailable(self.store.name, f"the scratch folder cannot be written: {error.strerror}") from error
+        unknown = sorted(set(removed.unlisted) - self.tables)
+        if unknown:
+            raise CannotAnonymise(f"no dataset of the series has these tables: {', '.join(unknown[:5])}")
+        return removed.count
 
     def _shown_to_work(self, file: SetFile, new: Path) -> None:
         """Restore the rewritten file on a scratch place, and find nothing of the removed there. CannotAnonymise else."""
@@ -122,11 +131,7 @@ class _Work:
 
     def _goes(self, file: SetFile) -> bool:
         """Whether this plain file is to be removed."""
-        return file.form is Form.PLAIN_FILE and any(
-            file.path.startswith(place.prefix) if isinstance(place, Prefix) else file.path in place.names
-            for place in self.removals
-            if isinstance(place, Prefix | Objects)
-        )
+        return file.form is Form.PLAIN_FILE and any(lies_in(file.path, place) for place in self.removals)
 
     def _as_staged(self, file: SetFile) -> list[Place]:
         """What is to be removed from a file of this content, as places of the staged restore."""

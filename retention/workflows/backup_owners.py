@@ -91,6 +91,17 @@ def place_in_set(place: Place, plan: BackupPlan) -> Place:
             return place
 
 
+def lies_in(path: str, place: Place) -> bool:
+    """Whether a file of this path is at the place, both within one set."""
+    match place:
+        case Prefix(prefix):
+            return path.startswith(prefix)
+        case Objects(names):
+            return path in names
+        case _:
+            return False
+
+
 def due_in_set(run: StrandRun, known: KnownSet, plan: BackupPlan) -> tuple[StrandRecord, ...]:
     """Every strand, of all customers, that is past the point of no return and whose data the set may hold."""
     with run.deployment.catalog.reading() as session:

@@ -21,6 +21,8 @@ class Measures:
     cases_by_state: Mapping[str, int]
     overdue_count: int
     failed_copy_count: int
+    unsupported_copy_count: int
+    quarantined_copy_count: int
     keys_waiting_count: int
     ledger_size: int
     ledger_is_writable: bool
@@ -36,6 +38,8 @@ def measure(deployment: Deployment) -> Measures:
         cases_by_state=Counter(case.state for case in cases),
         overdue_count=sum(case.is_overdue for case in cases),
         failed_copy_count=sum(line.end_state is EndState.FAILED for case in cases for line in case.copies),
+        unsupported_copy_count=sum(line.end_state is EndState.UNSUPPORTED for case in cases for line in case.copies),
+        quarantined_copy_count=sum(line.end_state is EndState.QUARANTINED for case in cases for line in case.copies),
         keys_waiting_count=waiting,
         ledger_size=size,
         ledger_is_writable=_is_writable(deployment),

@@ -73,7 +73,8 @@ def restore_backup(deployment: Deployment, name: str, into: Sequence[str]) -> Re
     """The set is restored into the named places, without what was deleted or is restricted, and given out.
 
     name: as `backup list` shows it, or as the store names it, with `STORE:` before it where several have it. A second call
-    for the same place is refused: it is not empty any more. Raises InputError (no such set or place), NotInOrder (the ledger is missing, shorter than it was, or damaged), RestoreRefused, StoreError.
+    for the same place is refused: it is not empty any more. Raises InputError (no such set or place), NotInOrder (the ledger
+    is missing, shorter than it was, or damaged), RestoreRefused, StoreError.
     """
     places = [_place(deployment, store) for store in into]
     known, plan, policy = find_set(deployment, name)
@@ -136,6 +137,7 @@ class Gate:
         places = tuple(sorted({place.name for place in targets.values()}))
         restored = Restored(self.known.store, self.known.shown, places)
         erasures = read_erasures(self.deployment)
+        self.deployment.backups.scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
             self._pass_through(targets, restored, erasures, release=release)
         except (StoreError, RestoreRefused, NotInOrder) as error:

@@ -81,12 +81,6 @@ def scan_backups(deployment: Deployment) -> Scanned:
     return Scanned(present, len(found) - len(present), tuple(troubles))
 
 
-def list_backups(deployment: Deployment) -> tuple[KnownSet, ...]:
-    """The sets as the last scan found them, by store and name. Asks no store."""
-    with deployment.catalog.reading() as session:
-        return backup_rows.known_sets(session)
-
-
 def backup_stores(deployment: Deployment) -> tuple[str, ...]:
     """The stores that the backups of any adopted policy version lie in."""
     return tuple(sorted({plan.store for policy in _versions(deployment) for plan in policy.backups.values()}))
@@ -117,7 +111,7 @@ def _known(
     """The sets with their series. Of several versions of a series, the one adopted last says how its sets are shown."""
     for found in listed:
         unknown = f"unknown-{journal.item(f'{store}/{found.name}')[:16]}"
-        known = KnownSet(store, found, unknown, (), now)
+        known = KnownSet(store, found, unknown, (), now, now)
         for policy in versions:
             for plan in policy.backups.values():
                 label = read_label(plan, found.label, policy) if plan.store == store else None

@@ -10,7 +10,7 @@ from retention.catalog import facts as fact_rows
 from retention.lifecycle.precedence import next_steps
 from retention.lifecycle.states import PROGRESS
 from retention.model.case import StrandState
-from retention.model.copy import EndState
+from retention.model.copy import EndState, SetEnd
 from retention.model.hold import Hold
 from retention.model.plan import Block, BlockKind
 from retention.model.record import CaseRecord, StrandRecord
@@ -20,7 +20,10 @@ from retention.workflows.plan_deletions import progress_of
 
 @dataclass(frozen=True, slots=True)
 class CopyLine:
-    """One copy: its end state, or why it has none yet, and until when where that is known. Instants aware UTC."""
+    """One copy: its end state, or why it has none yet, and until when where that is known. Instants aware UTC.
+
+    sets: of a backup, how each set ended that may have held it.
+    """
 
     dataset: str
     store: str
@@ -32,6 +35,7 @@ class CopyLine:
     until: datetime | None
     seen_count: int
     gone_count: int
+    sets: tuple[SetEnd, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,7 @@ class CaseStatus:
     left: tuple[tuple[str, str], ...]
     is_overdue: bool
     has_failed_copy: bool
+    has_unsupported_copy: bool
     shredded_at: datetime | None
     unrecoverable_at: datetime | None
 
@@ -92,6 +97,7 @@ def _case(record: CaseRecord, holds: tuple[Hold, ...], now: datetime) -> CaseSta
         left=record.case.left,
         is_overdue=any(is_overdue(strand, blocks[strand.strand.id], now) for strand in carried),
         has_failed_copy=any(line.end_state is EndState.FAILED for line in lines),
+        has_unsupported_copy=any(line.end_state is EndState.UNSUPPORTED for line in lines),
         shredded_at=max(shredded, default=None),
         unrecoverable_at=max((at for at in gone if at), default=None) if all(gone) else None,
     )
@@ -130,4 +136,5 @@ def _line(record: StrandRecord, index: int, block: Block | None) -> CopyLine:
         until=until,
         seen_count=known.seen_count,
         gone_count=known.gone_count,
+        sets=known.sets,
     )

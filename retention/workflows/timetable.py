@@ -11,11 +11,13 @@ from retention.workflows.deployment import Deployment
 
 @dataclass(frozen=True, slots=True)
 class Timetable:
-    """The cron fields of each job, to be read in `time_zone`."""
+    """The cron fields of each job, to be read in `time_zone`; None for one that does not run by itself."""
 
     time_zone: ZoneInfo
     deletions: CronFields
     verification: CronFields
+    backups: CronFields | None = None
+    drills: CronFields | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +33,13 @@ def policy_in_force(deployment: Deployment) -> InForce:
     """The version in force now. Raises InputError where none was adopted yet."""
     with deployment.catalog.reading() as session:
         policy = deployment.shelf.in_force(session, deployment.clock.now())
+    schedule = policy.schedule
     timetable = Timetable(
-        policy.time_zone, parse_cron(policy.schedule.deletions), parse_cron(policy.schedule.verification)
+        policy.time_zone,
+        deletions=parse_cron(schedule.deletions),
+        verification=parse_cron(schedule.verification),
+        backups=parse_cron(schedule.backups),
+        drills=parse_cron(schedule.drills) if schedule.drills else None,
     )
     return InForce(policy.version, policy.hash, timetable)
 

@@ -59,7 +59,7 @@ def verify_again(deployment: Deployment, hooks: RunHooks | None = None, at_most:
             return _came_back(record, policy, live.get(record.customer, frozenset()))
 
         inventory = Inventory(deployment)
-        due = [record for record in records if not came_back(record) or _has_open_backup(record)]
+        due = [record for record in records if not came_back(record) or _has_backup(record)]
         for record in sorted(due, key=_last_look)[:at_most]:
             run = StrandRun(deployment, cases[record.strand.case], record, lease, hooks.observe, hooks.should_stop)
             run.shared_inventory = inventory
@@ -91,13 +91,8 @@ def _came_back(record: StrandRecord, policy: Policy, live: frozenset[str]) -> bo
     return record.strand.not_from is not None or not live.isdisjoint(policy.datasets[record.strand.dataset].services)
 
 
-def _has_open_backup(record: StrandRecord) -> bool:
-    return any(_is_open_backup(status) for status in record.copies)
-
-
-def _is_open_backup(status: CopyStatus) -> bool:
-    """Whether it is a backup that has not gone yet."""
-    return status.copy.role is CopyRole.BACKUP and status.end_state is not None and not status.end_state.is_gone
+def _has_backup(record: StrandRecord) -> bool:
+    return any(status.copy.role is CopyRole.BACKUP for status in record.copies)
 
 
 def _look(run: StrandRun, looked: Looked, *, only_backups: bool) -> None:

@@ -220,6 +220,17 @@ class BackupStore(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """How many rows or members were taken out of a file.
+
+    unlisted: tables that look like they hold a customer's data and that no removal lists; they were not touched.
+    """
+
+    count: int
+    unlisted: tuple[str, ...] = ()
+
+
 class DumpRewriter(Protocol):
     """Takes customers out of dumps and archives, as streams, in memory that does not grow with them.
 
@@ -234,8 +245,8 @@ class DumpRewriter(Protocol):
         target: BinaryIO,
         removals: Sequence[Place],
         scratch: Path,
-    ) -> int:
-        """Write the file to `target` without what is to be removed; how many rows or members that was."""
+    ) -> Removed:
+        """Write the file to `target` without what is to be removed."""
         ...
 
     def count(
@@ -244,8 +255,8 @@ class DumpRewriter(Protocol):
         source: Callable[[], AbstractContextManager[BinaryIO]],
         removals: Sequence[Place],
         scratch: Path,
-    ) -> int:
-        """How many rows or members `rewrite` would remove. Writes nothing."""
+    ) -> Removed:
+        """What `rewrite` would remove. Writes nothing."""
         ...
 
 

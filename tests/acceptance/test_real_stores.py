@@ -27,8 +27,8 @@ from sqlalchemy import make_url
 
 from retention.clock import ManualClock
 from retention.evidence.verify import verify_files
-from retention.settings.sections import FilesStore, RedisStore, S3Store, SqlStore, StoreSettings
-from retention.wiring import Parts, assemble, file_provider, open_store
+from retention.settings.sections import BackupsSettings, FilesStore, RedisStore, S3Store, SqlStore, StoreSettings
+from retention.wiring import Parts, assemble, backup_parts, file_provider, open_store
 from retention.workflows.adopt_policy import adopt_policy
 from retention.workflows.certify import certify
 from retention.workflows.deployment import Deployment
@@ -371,6 +371,7 @@ def world(
         ledger_keys=keys,
         stores={name: open_store(name, section) for name, section in settings.items()},
         store_kinds={name: section.kind for name, section in settings.items()},
+        backups=backup_parts(settings, BackupsSettings(scratch=tmp_path / "scratch")),
     )
     deployment = assemble(parts, clock)
     (tmp_path / "policies.yaml").write_text(POLICY, encoding="utf-8")

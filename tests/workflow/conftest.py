@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -12,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from retention.clock import ManualClock
-from retention.wiring import Parts, assemble, file_provider
+from retention.settings.sections import BackupsSettings, FilesStore
+from retention.wiring import Parts, assemble, backup_parts, file_provider
 from retention.workflows.adopt_policy import adopt_policy
 from retention.workflows.deployment import Deployment
 from retention.workflows.read_facts import read_facts
@@ -112,8 +115,6 @@ class Provider:
 
     def put_log(self, customer: str, name: str, written_at: datetime) -> None:
         """Write a plain log file with its own date."""
-        import os
-
         path = self._write(f"logs/{customer}/{name}", b"GET /")
         os.utime(path, (written_at.timestamp(), written_at.timestamp()))
 
@@ -122,6 +123,15 @@ class Provider:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
         return path
+
+    def back_up(self, day: str | None = None, *, series: str = "nightly") -> Path:
+        """Copy every object, of all customers, into a set of today, or of the named day; files bear the present time."""
+        target = self.root / "backups" / series / (day or f"{self.clock.now():%Y-%m-%d}")
+        shutil.copytree(self.objects, target, ignore=shutil.ignore_patterns(".retention*"))
+        stamp = self.clock.now().timestamp()
+        for path in (target, *target.rglob("*")):
+            os.utime(path, (stamp, stamp))
+        return target
 
     def pass_time(self, **amount: float) -> None:
         self.clock.advance(timedelta(**amount))
@@ -157,6 +167,13 @@ def open_provider(
         stores={"objects": FileStore("objects", objects), "cache": cache, "backups": FileStore("backups", backups)},
         store_kinds={"objects": "files", "cache": "redis", "backups": "files"},
         lease_term=lease_term,
+        backups=backup_parts(
+            {
+                "backups": FilesStore(kind="files", root=backups, quarantine=root / "quarantine"),
+                "restored": FilesStore(kind="files", root=root / "restored"),
+            },
+            BackupsSettings(scratch=root / "scratch"),
+        ),
     )
     return Provider(assemble(parts, clock), clock, objects, cache, root)
 

@@ -38,7 +38,8 @@ from retention.evidence.certificate import verify_certificate
 from retention.evidence.entries import EntryType, decode_entry
 from retention.evidence.verify import verify_files
 from retention.keys.errors import KeyRefused
-from retention.wiring import Parts, assemble, file_provider
+from retention.settings.sections import BackupsSettings, FilesStore
+from retention.wiring import Parts, assemble, backup_parts, file_provider
 from retention.workflows.adopt_policy import adopt_policy
 from retention.workflows.carry_out_plan import RunHooks
 from retention.workflows.certify import certify
@@ -102,6 +103,10 @@ def open_service(root: Path, now: datetime) -> Deployment:
         stores={name: FileStore(name, root / name) for name in STORES},
         store_kinds=dict.fromkeys(STORES, "files"),
         lease_term=timedelta(milliseconds=1),  # who was killed cannot give it back
+        backups=backup_parts(
+            {"backups": FilesStore(kind="files", root=root / "backups", quarantine=root / "quarantine")},
+            BackupsSettings(scratch=root / "scratch"),
+        ),
     )
     return assemble(parts, clock)
 

@@ -42,7 +42,7 @@ def test_an_expired_service_ends_in_a_final_certificate(provider: Provider) -> N
     assert {(c.dataset, c.role, c.end_state) for c in case.copies} == {
         ("models", "primary", "erased-verified"),
         ("models", "cache", "erased-verified"),
-        ("models", "backup", "shredded-verified"),
+        ("models", "backup", "not-found"),
         ("logs", "primary", "not-found"),
     }
     roll_keys(provider.deployment)

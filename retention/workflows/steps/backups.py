@@ -14,21 +14,29 @@ from datetime import datetime
 
 from sqlmodel import Session
 
-from retention.catalog import backups as backup_rows
 from retention.catalog import cases as case_rows
 from retention.evidence.canonical import JsonValue
 from retention.evidence.entries import Entry, EntryType
 from retention.keys.sealed import HEADER_LENGTH, read_header
-from retention.lifecycle.backup_sets import Label, begun_at, locked_until, may_hold, read_label, rotates_at, sum_up
+from retention.lifecycle.backup_sets import (
+    Label,
+    begun_at,
+    dataset_folders,
+    locked_until,
+    may_hold,
+    read_label,
+    rotates_at,
+    sum_up,
+)
 from retention.model.backup import KnownSet
 from retention.model.copy import CopyRole, CopyStatus, EndState, SetEnd
 from retention.model.hold import Hold
 from retention.model.plan import StepKind
 from retention.model.policy import BackupPlan, Policy
 from retention.workflows.anonymise_set import CannotAnonymise, anonymise_set
-from retention.workflows.backup_owners import hold_in_the_way, is_wholly_going
+from retention.workflows.backup_owners import hold_in_the_way, is_wholly_going, lies_in, places_in_set
 from retention.workflows.strand_run import StrandRun
-from storage_adapters.backups.contract import BackupStore, Whereabouts
+from storage_adapters.backups.contract import BackupStore, Form, Whereabouts
 from storage_adapters.contract import ItemResult
 from storage_adapters.errors import NotFound, OutcomeUnknown, Refused, Unavailable
 
@@ -108,8 +116,8 @@ class _Closing:
 
     def close(self, known: KnownSet, label: Label | None, before: SetEnd | None) -> SetEnd:
         """The set's end, after what can be done today. What fails leaves it as it was, and says so."""
-        if before is not None and before.end_state is EndState.ANONYMISED:
-            return replace(before, at=None, entry=None)
+        if before is not None and before.end_state.is_gone and before.at is not None and before.at >= known.changed_at:
+            return before
         try:
             return self._close(known, label)
         except NotFound:
@@ -123,9 +131,9 @@ class _Closing:
         is_locked, lock_ends = locked_until(known.set)
         rotation = rotates_at(begun, self.plan, self.policy) if label else None
         is_own = label is not None and label.customer is not None and is_wholly_going(self.run, known, self.plan)
-        if self._is_sealed(known) and not (is_own and not is_locked):
-            reason = f"each of its {known.set.item_count} files is sealed, and the customer's keys are destroyed"
-            return self._end(known, EndState.SHREDDED_VERIFIED, reason)
+        looked = None if is_own and not is_locked else self._look_into(known)
+        if looked is not None:
+            return looked
         hold: Hold | None = None
         if (is_own or (rotation is not None and self.run.now >= rotation)) and not is_locked:
             deleted = self._delete(known)
@@ -157,21 +165,26 @@ class _Closing:
 
     # -------------------------------------------------------------------------------------------------- acts
 
-    def _is_sealed(self, known: KnownSet) -> bool:
-        """Whether every file of the set is sealed and the strand's keys are destroyed, so that nothing of it can be read."""
-        record = self.run.record
-        if not record.keys or not record.strand.shreds_key or known.set.item_count == 0:
-            return False
-        if not self.store.capabilities().reads:
-            return False
-        if known.plain_count is None:
-            heads = self.store.heads(known.set.name, HEADER_LENGTH)
-            plain = sum(read_header(head) is None for _, head in heads)
-            with self.run.transaction() as session:
-                backup_rows.put_looked_into(session, known, plain)
-            self.run.inventory.forget(known.store)
-            return plain == 0
-        return known.plain_count == 0
+    def _look_into(self, known: KnownSet) -> SetEnd | None:
+        """The set's end where a look at every file shows that nothing readable of the strand is in it; else None."""
+        if not self.store.capabilities().reads or known.set.item_count == 0:
+            return None
+        everywhere = dataset_folders(self.policy, self.plan, self.policy.datasets)
+        places = tuple(places_in_set(self.run.record, self.plan))
+        mine = plain = 0
+        for file, head in self.store.heads(known.set.name, HEADER_LENGTH):
+            is_elsewhere = file.form is Form.PLAIN_FILE and everywhere.covers(file.path)
+            if is_elsewhere and not any(lies_in(file.path, place) for place in places):
+                continue
+            mine += 1
+            plain += read_header(head) is None
+        if mine == 0:
+            reason = f"none of its {known.set.item_count} files lies where the customer's do"
+            return self._end(known, EndState.NOT_FOUND, reason)
+        if plain == 0 and self.run.record.keys and self.run.record.strand.shreds_key:
+            reason = f"{mine} of {mine} files are sealed, and the customer's keys are destroyed"
+            return self._end(known, EndState.SHREDDED_VERIFIED, reason)
+        return None
 
     def _delete(self, known: KnownSet) -> SetEnd | Hold:
         """Delete the whole set, unless a hold forbids it, which is read in the transaction that tells the intent."""

@@ -142,7 +142,7 @@ def test_every_json_key_is_written_down(service: Service, fact: Facts) -> None:
 
 def test_every_metric_is_written_down_and_every_written_one_is_there() -> None:
     health = Health()
-    health.measured(Measures({"buffer": 1}, 0, 0, 0, 0, ledger_is_writable=True))
+    health.measured(Measures({"buffer": 1}, 0, 0, 0, 0, 0, 0, ledger_is_writable=True))
     text = metrics_text(health.snapshot(), NOW).decode()
     there = set(re.findall(r"^# TYPE (\S+)", text, re.MULTILINE))
     assert there == set(re.findall(r"`(retention_[a-z_]+)", COMMANDS_PAGE))

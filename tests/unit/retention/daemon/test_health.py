@@ -18,7 +18,7 @@ from retention.workflows.timetable import InForce, Timetable
 
 NOW = datetime(2026, 12, 1, 3, tzinfo=UTC)
 IN_FORCE = InForce("1", "ab" * 32, Timetable(ZoneInfo("UTC"), parse_cron("* * * * *"), parse_cron("* * * * *")))
-MEASURES = Measures({"buffer": 3, "certified": 5}, 1, 2, 4, 1000, ledger_is_writable=True)
+MEASURES = Measures({"buffer": 3, "certified": 5}, 1, 2, 0, 3, 4, 1000, ledger_is_writable=True)
 
 
 def done(result: JobResult = JobResult.DONE, troubles: int = 0) -> dict[JobName, JobReport]:

@@ -308,32 +308,14 @@ def test_caches_are_cleared_of_the_whole_customer_where_only_a_part_goes() -> No
     assert (cache.place, cache.partial) == (KeyPattern(("weights:", "c-1", ":", None)), True)
 
 
-BACKUPS: dict[str, tuple[str, bool, tuple[str, ...], Part, Place | None]] = {
-    "sets of one customer and one dataset are a place": (
-        "b/{customer}/{date}/",
-        False,
-        ("d",),
-        Part("d"),
-        Prefix("b/c-1/"),
-    ),
-    "mixed sets are none": ("b/{date}/", True, ("d",), Part("d"), None),
-    "sets that hold another dataset too are none": ("b/{customer}/{date}/", False, ("d", "e"), Part("d"), None),
-    "a part of a dataset has none": ("b/{customer}/{date}/", False, ("d",), Part("d", objects=("x",)), None),
-    "sets by date first have none": ("b/{date}/{customer}/", False, ("d",), Part("d"), None),
-    "a set whose name goes on behind the customer has none": ("b/{customer}-{date}/", False, ("d",), Part("d"), None),
-}
-
-
-@pytest.mark.parametrize(("sets", "mixed", "holds", "part", "expected"), BACKUPS.values(), ids=BACKUPS.keys())
-def test_a_backup_has_a_place_only_where_whole_sets_can_go(
-    sets: str, mixed: bool, holds: tuple[str, ...], part: Part, expected: Place | None
-) -> None:
+@pytest.mark.parametrize("sets", ["b/{customer}/{date}/", "b/{date}/", "b/{date}/{customer}/"])
+def test_a_backup_has_no_place_because_its_sets_are_closed_one_by_one(sets: str) -> None:
     world = policy()
-    plan = BackupPlan("own", "", "backups", sets, holds, mixed, NO_PERIOD)
+    plan = BackupPlan("own", "", "backups", sets, ("d",), "{customer}" not in sets, NO_PERIOD)
     dataset = Dataset("d", "", ("training",), True, (folder("a/{customer}/"),), Encryption.NO, backups=("own",))
     changed = type(world)(**{**{name: getattr(world, name) for name in world.__slots__}, "backups": {"own": plan}})
-    copy = locate(changed, dataset, "c-1", None, part)[-1]
-    assert (copy.role, copy.backup, copy.place) == (CopyRole.BACKUP, "own", expected)
+    copy = locate(changed, dataset, "c-1", None, Part("d"))[-1]
+    assert (copy.role, copy.backup, copy.place, copy.refusal) == (CopyRole.BACKUP, "own", None, None)
 
 
 def test_a_customer_that_cannot_be_told_apart_is_named_with_every_reason() -> None:
