@@ -86,7 +86,7 @@ def _begin(run: StrandRun) -> None:
         state = next_state(record.state, StrandEvent.ERASE_BEGUN)
         case_rows.move_strand(session, record, state, run.now, *stamps)
         body = {"step": str(StepKind.ERASE), "event": str(StrandEvent.ERASE_BEGUN)}
-        run.deployment.journal.write(session, run.entry(EntryType.STEP_INTENT, dict(body)))
+        run.deployment.journal.write(session, run.entry(EntryType.STEP_OUTCOME, dict(body)))
     run.reload()
 
 
