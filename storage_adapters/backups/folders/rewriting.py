@@ -62,14 +62,15 @@ class FolderRewriting:
 
     def keep(self, path: str) -> None:
         """Carry the file over with its time and mode: as a second link to it where the file system has those."""
-        with in_our_words(self._store), self._fences.lifted(self._old, self._name), ExitStack() as closed:
+        with in_our_words(self._store), ExitStack() as closed:
+            is_fenced_file = not self._old.is_folder and self._is_fenced()  # asked before it is lifted
+            closed.enter_context(self._fences.lifted(self._old, self._name))
             inner = self._inner(path)
             *folder, leaf = (*self._old.parts, *inner)
             here = closed.enter_context(self._old.tree.folder(tuple(folder)))
             if not stat.S_ISREG(os.stat(leaf, dir_fd=here, follow_symlinks=False).st_mode):
                 raise OSError(errno.ELOOP, "no regular file")
             there, new_leaf = closed.enter_context(self._place(inner))
-            is_fenced_file = not self._old.is_folder and self._fences.of(self._old, self._name) is not None
             try:
                 if is_fenced_file:  # a link would share the mode that the fence takes away
                     raise OSError(errno.EXDEV, "not linked")
@@ -115,6 +116,9 @@ class FolderRewriting:
             with in_our_words(self._store):
                 forget(self._ground, self._name)
 
+    def _is_fenced(self) -> bool:
+        return not self._old.generation and self._fences.of(self._old, self._name) is not None
+
     def _inner(self, path: str) -> Parts:
         """The path's parts below the set's top entry; none where the set is one file."""
         inner = parts_of(path)
@@ -143,11 +147,13 @@ class FolderRewriting:
 
     def _folders_alike(self, work: int) -> None:
         """Folders of the new set have the modes of the old one's, and all of it is durable."""
+        fence = None if self._old.generation else self._fences.of(self._old, self._name)
         if not self._old.is_folder:
             with _opened(work, (_NEW,)) as new:
+                if fence is not None and status_in(new, self._old.leaf) is not None:
+                    set_mode(new, self._old.leaf, fence.mode)
                 os.fsync(new)
             return
-        fence = None if self._old.generation else self._fences.of(self._old, self._name)
         with self._fences.lifted(self._old, self._name):
             top = self._old.status()
             folders = [((), top), *folders_below(self._old.tree, self._old.parts)]

@@ -310,8 +310,10 @@ class FolderBackups:
         locks = tuple(lock for spot in spots for lock in self._locks(ground, spot, name))
         if locks:
             return Deletion(ItemResult.LOCKED, tuple(dict.fromkeys(locks)))
-        if any(not _may_be_removed(spot) for spot in spots):
-            return Deletion(ItemResult.REFUSED, reason="EACCES")
+        for spot in spots:
+            with Fences(ground).lifted(spot, name):
+                if not _may_be_removed(spot):
+                    return Deletion(ItemResult.REFUSED, reason="EACCES")
         is_gone = True
         for spot in spots:
             try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -307,3 +308,68 @@ def test_the_normal_user_is_the_one_who_tries(root: Path) -> None:
     assert not store.try_reading(NAME).is_refused, "root reads whatever its mode"
     with pytest.raises(Refused, match="not known"):
         FolderBackups("nas", root, None, normal_user="no-such-user").try_reading(NAME)
+
+
+@pytest.mark.parametrize("is_kept", [True, False], ids=["kept", "written"])
+def test_a_fenced_file_that_is_rewritten_has_its_former_mode(root: Path, is_kept: bool) -> None:
+    (root / "nightly/a.sql").write_bytes(b"x")
+    (root / "nightly/a.sql").chmod(0o644)
+    store = FolderBackups("nas", root, None)
+    assert store.quarantine("nightly/a.sql") is Whereabouts.FENCED
+    with store.rewrite("nightly/a.sql") as rewriting:
+        if is_kept:
+            rewriting.keep("a.sql")
+        else:
+            with rewriting.write("a.sql") as stream:
+                stream.write(b"y")
+        rewriting.commit()
+    assert (root / "nightly/a.sql").stat().st_mode & 0o777 == 0o644
+
+
+AS_AN_OWNER = """
+import os, sys
+from pathlib import Path
+from storage_adapters.backups import forms
+from storage_adapters.backups.contract import SetLayout
+from storage_adapters.backups.folders import FolderBackups
+if os.geteuid() == 0:
+    os.setgroups([]); os.setgid(65534); os.setuid(65534)
+root, moves = Path(sys.argv[1], "backups"), sys.argv[2] == "True"
+for path in ("nightly/a/f", "nightly/a/x/g", "nightly/s.sql"):
+    (root / path).parent.mkdir(parents=True, exist_ok=True)
+    (root / path).write_bytes(b"1")
+store = FolderBackups("nas", root, root.parent / "quarantine" if moves else None)
+for name in ("nightly/a/", "nightly/s.sql"):
+    assert not store.try_reading(name).is_refused
+    where = store.quarantine(name)
+    attempt = store.try_reading(name)
+    assert attempt.is_refused
+    print(attempt.how)
+    assert {head for _, head in store.heads(name, 4)} == {b"1"}
+    assert store.find(name).whereabouts is where
+    assert store.try_reading(name).is_refused
+    with store.rewrite(name) as rewriting:
+        for file in store.files(name):
+            rewriting.keep(file.path)
+        rewriting.commit()
+    assert not store.try_reading(name).is_refused
+    assert store.quarantine(name) is where
+    assert name in [one.name for one in store.sets([SetLayout("nightly/")])]
+    assert store.delete(name).result == "done"
+    assert store.find(name) is None
+"""
+
+
+@pytest.mark.parametrize("moves", [True, False], ids=["with a quarantine folder", "with fences"])
+def test_an_owner_who_is_not_root_can_do_everything_and_says_what_was_not_tried(tmp_path: Path, moves: bool) -> None:
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o711)
+    own = tmp_path / "own"
+    own.mkdir()
+    if os.geteuid() == 0:
+        os.chown(own, 65534, 65534)
+    place = {"PYTHONPATH": str(Path(__file__).parents[5]), "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-c", AS_AN_OWNER, str(own), str(moves)]
+    done = subprocess.run(command, capture_output=True, text=True, env=place)
+    assert done.returncode == 0, done.stderr
+    assert ("owner only (0700), not tried as another user" in done.stdout) is moves
