@@ -89,11 +89,11 @@ def unpublished(session: Session, at_most: int) -> tuple[int, tuple[bytes, ...]]
 def unpublished_particulars(session: Session, positions: range) -> tuple[bytes | None, ...]:
     """What belongs to the entries at these positions, which `unpublished` gave in the same transaction."""
     query = (
-        select(LedgerEntryRow.particulars)
+        select(LedgerEntryRow)
         .where(col(LedgerEntryRow.position) >= positions.start, col(LedgerEntryRow.position) < positions.stop)
         .order_by(col(LedgerEntryRow.position))
     )
-    return tuple(session.exec(query))
+    return tuple(row.particulars for row in session.exec(query))
 
 
 def skip_to(session: Session, size_now: int, tip_now: str) -> None:

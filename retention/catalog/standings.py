@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from datetime import datetime
 
-from sqlalchemy import delete
+from sqlalchemy import delete, inspect
 from sqlmodel import Session, SQLModel, col, select
 
 from retention.catalog.tables import CopyRow, SetEndRow, StepRow, StrandRow
@@ -64,8 +64,7 @@ def put_passed(session: Session, strand_id: str, at: datetime) -> None:
 
 
 def _rows(session: Session, table: _Belonging, strand_id: str) -> list[SQLModel]:
-    keys = [column.name for column in table.__table__.primary_key]  # type: ignore[attr-defined]  # SQLModel adds it
-    query = select(table).where(col(table.strand_id) == strand_id).order_by(*(getattr(table, key) for key in keys))
+    query = select(table).where(col(table.strand_id) == strand_id).order_by(*inspect(table).primary_key)
     return list(session.exec(query))
 
 
