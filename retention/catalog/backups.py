@@ -57,13 +57,18 @@ def put_gone(session: Session, store: str, found: Iterable[str], now: datetime) 
     return len(missed)
 
 
-def known_sets(session: Session, store: str | None = None, *, gone: bool = False) -> tuple[KnownSet, ...]:
-    """The sets that were there at the last scan (of one store), or those that it missed; by store and name."""
-    gone_at = col(BackupSetRow.gone_at)
-    query = select(BackupSetRow).where(gone_at.is_not(None) if gone else gone_at.is_(None))
-    if store is not None:
-        query = query.where(BackupSetRow.store == store)
-    return tuple(sorted((_known(row) for row in session.exec(query)), key=lambda known: (known.store, known.set.name)))
+def known_sets(session: Session) -> tuple[KnownSet, ...]:
+    """The sets that were there at the last scan, by store and name."""
+    rows = session.exec(select(BackupSetRow).where(col(BackupSetRow.gone_at).is_(None)))
+    return tuple(sorted((_known(row) for row in rows), key=lambda known: (known.store, known.set.name)))
+
+
+def gone_at(session: Session, store: str, shown: str) -> datetime | None:
+    """When a set shown by this name was first missed, of several the last one; None where one is there, or never was."""
+    rows = session.exec(select(BackupSetRow).where(BackupSetRow.store == store, BackupSetRow.shown == shown)).all()
+    instants = [row.gone_at for row in rows]
+    known = [at for at in instants if at is not None]
+    return max(known) if known and len(known) == len(instants) else None
 
 
 def put_set_end(session: Session, strand_id: str, label: str, end: SetEnd) -> None:
@@ -101,4 +106,4 @@ def _is_other(before: BackupSet, now: BackupSet) -> bool:
 
 def _known(row: BackupSetRow) -> KnownSet:
     found = _SET.validate_json(row.found)
-    return KnownSet(row.store, found, row.shown, tuple(row.plans.split()), row.seen_at, row.changed_at, row.gone_at)
+    return KnownSet(row.store, found, row.shown, tuple(row.plans.split()), row.seen_at, row.changed_at)

@@ -53,7 +53,7 @@ def _introduce(into: Path) -> None:
     from retention.demo import story
 
     say(f"A provider with {len(story.CUSTOMERS)} customers lives in {into}: sealed objects and rows, a cache, plain")
-    say(f"access logs, nightly backups. {story.DAYS} days pass; every day the daemon's cycle runs.\n")
+    say(f"access logs, backups. {story.DAYS} days pass; every day the daemon's cycle runs.\n")
 
 
 @contextmanager
@@ -104,10 +104,25 @@ def _show(ending: Ending, into: Path) -> None:
     say(f"\n{len(ending.certificates)} certificates in {certificate.parent}; one of them: {certificate.name}")
     say(f"Checked offline, with the public key alone: {ending.entry_count} ledger entries, {_found(ending.findings)}.")
     say(f"A copy with one word changed is found out: {ending.tampering[0] if ending.tampering else 'NOT FOUND'}")
+    _show_backups(ending)
     unchanged = "unchanged" if ending.staying_is_unchanged else "CHANGED"
     say(f"The customer who stays: every object and row is {unchanged}.\n")
     say("Check it yourself:")
     say(f'  retention verify {into}/ledger {certificate} --key "$(cat {ending.key_file})"')
+
+
+def _show_backups(ending: Ending) -> None:
+    story = ending.quarantine
+    say(
+        f"{story.quarantined_count} backup sets went to quarantine; {story.deleted_count} were deleted on the first day possible."
+    )
+    say(f"A read was tried on each and refused: {story.attempt}.")
+    if ending.restored is not None:
+        who = ", ".join(ending.restored_customers)
+        say(f"{ending.restored.set} came back through the restore gate with the logs of {who}:")
+        say(
+            f"{ending.restored.removed} files of others were in it, and the ledger was replayed before it was given out."
+        )
 
 
 def _found(findings: Sequence[object]) -> str:

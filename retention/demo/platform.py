@@ -21,13 +21,16 @@ from retention.clock import ManualClock
 from retention.errors import InputError
 from retention.keys.sealed import Binding, CellSubject
 from retention.keys.sealer import Sealer
-from retention.settings.sections import FilesStore, SqlStore
-from retention.wiring import Parts, assemble, file_provider, memory_cache, open_store
+from retention.settings.sections import BackupsSettings, FilesStore, SqlStore
+from retention.wiring import Parts, assemble, backup_parts, file_provider, memory_cache, open_store
 from retention.workflows.adopt_policy import adopt_policy
+from retention.workflows.backup_sets import listed_sets
 from retention.workflows.deployment import Deployment
 from retention.workflows.read_facts import read_facts
 from retention.workflows.record_facts import record_facts
+from retention.workflows.restore_backup import Restored, restore_backup
 from retention.workflows.seal import seal
+from storage_adapters.backups.contract import Whereabouts
 
 POLICY = Path(__file__).parent / "policies.yaml"
 _SCHEMA = """
@@ -37,16 +40,22 @@ CREATE INDEX session_tenant ON session (tenant_id);
 CREATE INDEX message_session ON message (session_id);
 """
 _MARK = "demo.json"
+_SUNDAY = 6
 
 
 @dataclass(slots=True)
 class Platform:
-    """The running demo provider. Everything lies below `root`."""
+    """The running demo provider. Everything lies below `root`.
+
+    restored, restored_customers: what came back through the restore gate, and whose data, once something has.
+    """
 
     root: Path
     clock: ManualClock
     deployment: Deployment
     cache_put: Callable[[str, bytes, datetime], None]
+    restored: Restored | None = None
+    restored_customers: tuple[str, ...] = ()
     _fact_count: int = field(default=0)
 
     def tell(self, kind: str, customer: str, data: Mapping[str, object]) -> None:
@@ -96,19 +105,35 @@ class Platform:
         os.utime(path, (written_at.timestamp(), written_at.timestamp()))
 
     def back_up(self) -> None:
-        """Copy the sealed training data, of all customers, into tonight's backup set; rotate sets older than 30 days."""
-        sets = self.root / "backups" / "nightly"
+        """Copy the sealed training data, of all customers, into tonight's backup set; once a week the plain logs too."""
+        self._back_up("nightly", "training", rotation=timedelta(days=30))
+        if self.clock.now().weekday() == _SUNDAY:
+            self._back_up("weekly", "access-logs", rotation=timedelta(days=50))
+
+    def _back_up(self, series: str, kind: str, rotation: timedelta) -> None:
+        """One set of the series with all objects of the kind, as they are named; expired sets are removed."""
+        sets = self.root / "backups" / series
         tonight = sets / f"{self.clock.now():%Y-%m-%d}"
-        source = self.root / "objects" / "training"
+        source = self.root / "objects" / kind
         if source.exists() and not tonight.exists():
-            shutil.copytree(source, tonight)
+            shutil.copytree(source, tonight / kind)
             stamp = self.clock.now().timestamp()
             for path in tonight.rglob("*"):
                 os.utime(path, (stamp, stamp))
-        oldest = f"{self.clock.now() - timedelta(days=30):%Y-%m-%d}"
+        oldest = f"{self.clock.now() - rotation:%Y-%m-%d}"
         for expired in sorted(sets.iterdir()) if sets.exists() else []:
             if expired.name < oldest:
                 shutil.rmtree(expired)
+
+    def restore_through_the_gate(self) -> None:
+        """Restore the newest weekly set that is in quarantine, as after a disaster, into an empty folder."""
+        sets = [known.known for known in listed_sets(self.deployment) if "weekly" in known.known.plans]
+        moved = [known.set for known in sets if known.set.whereabouts is not Whereabouts.IN_PLACE]
+        newest = max(moved, key=lambda found: found.name)
+        self.restored = restore_backup(self.deployment, newest.name, ["restored"])
+        self.restored_customers = tuple(
+            sorted(path.name for path in (self.root / "restored" / "access-logs").iterdir())
+        )
 
     def fingerprint(self, customer: str) -> str:
         """A hash over every object and row of the customer's, to show that nothing of it changed."""
@@ -145,9 +170,13 @@ def open_platform(root: Path, started_at: datetime) -> Platform:
     (root / _MARK).write_text("{}\n", encoding="utf-8")
     keys = file_provider(root / "keys", clock)
     cache = memory_cache("cache")
+    places = {
+        "backups": FilesStore(kind="files", root=root / "backups", quarantine=root / "quarantine"),
+        "restored": FilesStore(kind="files", root=root / "restored"),
+    }
     stores = {
         "objects": open_store("objects", FilesStore(kind="files", root=root / "objects")),
-        "backups": open_store("backups", FilesStore(kind="files", root=root / "backups")),
+        "backups": open_store("backups", places["backups"]),
         "app-database": open_store(
             "app-database", SqlStore.model_validate({"kind": "sql", "url": f"sqlite:///{root}/app.db"})
         ),
@@ -163,6 +192,7 @@ def open_platform(root: Path, started_at: datetime) -> Platform:
         stores,
         kinds,
         roll_every=timedelta(days=7),
+        backups=backup_parts(places, BackupsSettings(scratch=root / "scratch")),
     )
     deployment = assemble(parts, clock)
     adopt_policy(deployment, POLICY)

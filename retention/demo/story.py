@@ -6,7 +6,8 @@
 | hetu-ai | falls into arrears, and pays inside the buffer: nothing is lost |
 | luoshu-bio | deletes its training data itself; 24 hours later there is no way back (6.10) |
 | kunpeng-law | terminated, but a court holds the data; released months later, and then it goes |
-| jingwei-media | closes its account; its access logs stay until each is six months old, and then they go |
+| jingwei-media | closes its account; its access logs stay until each is six months old, and then they go, and with them the |
+| | weekly backups that hold them: in quarantine until their own rotation, and restored only through the gate |
 | nuwa-games | an authority orders deletion: gone within a day (6.2(4)) |
 | fuxi-data | a customer who stays; nothing of its data may change |
 """
@@ -19,9 +20,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from retention.demo.platform import Platform, open_platform
+from retention.evidence.entries import EntryType, decode_entry
 from retention.evidence.findings import Finding
 from retention.evidence.verify import verify_files
 from retention.workflows.certify import certify
+from retention.workflows.restore_backup import Restored
 from retention.workflows.run_cycle import run_cycle
 from retention.workflows.status import CaseStatus, status
 from retention.workflows.verify_again import verify_again
@@ -82,6 +85,11 @@ SCENES: tuple[Scene, ...] = (
         "kunpeng-law: the court releases the hold",
         _told("hold-released", "kunpeng-law", hold="H-2026-17"),
     ),
+    Scene(
+        187,
+        "a disaster: a weekly backup set comes back through the restore gate",
+        lambda platform: platform.restore_through_the_gate(),
+    ),
 )
 
 
@@ -95,6 +103,15 @@ class Day:
 
 
 @dataclass(frozen=True, slots=True)
+class QuarantineStory:
+    """Backup sets that were quarantined, what the read came to that was tried on the last of them, and sets deleted then."""
+
+    quarantined_count: int
+    attempt: str
+    deleted_count: int
+
+
+@dataclass(frozen=True, slots=True)
 class Ending:
     """How the demo ended. `certificates` are files by case; `findings` what an offline check found wrong (nothing)."""
 
@@ -105,6 +122,9 @@ class Ending:
     entry_count: int
     staying_is_unchanged: bool
     tampering: tuple[Finding, ...]
+    quarantine: QuarantineStory
+    restored: Restored | None
+    restored_customers: tuple[str, ...]
 
 
 def begin(root: Path) -> Platform:
@@ -162,7 +182,23 @@ def end(platform: Platform, staying_before: str) -> Ending:
         entry_count=checked.entry_count,
         staying_is_unchanged=platform.fingerprint(STAYING) == staying_before,
         tampering=_tamper(platform, next(iter(certificates.values()))),
+        quarantine=_quarantine(platform),
+        restored=platform.restored,
+        restored_customers=platform.restored_customers,
     )
+
+
+def _quarantine(platform: Platform) -> QuarantineStory:
+    """What the ledger tells of backup sets: how many were put in quarantine and deleted, and the read that was tried."""
+    moved = deleted = 0
+    attempt = ""
+    ledger = platform.deployment.journal.ledger
+    for data in ledger.entries():
+        entry = decode_entry(data)
+        if entry.type is EntryType.BACKUP_QUARANTINED and entry.body["read_refused"]:
+            moved, attempt = moved + 1, str(entry.body["attempt"])
+        deleted += entry.type is EntryType.BACKUP_DELETED
+    return QuarantineStory(moved, attempt, deleted)
 
 
 def _tamper(platform: Platform, certificate: Path) -> tuple[Finding, ...]:

@@ -13,8 +13,7 @@ class KnownSet:
     """A backup set as the last scan found it.
 
     shown: its name without personal data. plans: the series of the policy whose template it fits; none means that nobody
-    said what is in it. seen_at: when it was last found (aware UTC). gone_at: when it was first missed, None while it is
-    there. changed_at: when its content was first seen as it is.
+    said what is in it. seen_at: when it was last found (aware UTC). changed_at: when its content was first seen as it is.
     """
 
     store: str
@@ -23,4 +22,3 @@ class KnownSet:
     plans: tuple[str, ...]
     seen_at: datetime
     changed_at: datetime
-    gone_at: datetime | None = None

@@ -54,11 +54,7 @@ def _newest(deployment: Deployment) -> list[Gate]:
     inventory = Inventory(deployment)
     gates = []
     for plan in policy.backups.values():
-        sets = [
-            known
-            for known in inventory.sets(plan.store)
-            if known.gone_at is None and read_label(plan, known.set.label, policy) is not None
-        ]
+        sets = [known for known in inventory.sets(plan.store) if read_label(plan, known.set.label, policy) is not None]
         if sets:
             gates.append(Gate(deployment, max(sets, key=_age), plan, policy))
     if not gates:

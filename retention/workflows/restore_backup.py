@@ -98,8 +98,7 @@ def find_set(deployment: Deployment, name: str) -> tuple[KnownSet, BackupPlan, P
         known
         for store in backup_stores(deployment)
         for known in inventory.sets(store)
-        if known.gone_at is None
-        and name in (known.shown, known.set.name, f"{store}:{known.shown}", f"{store}:{known.set.name}")
+        if name in (known.shown, known.set.name, f"{store}:{known.shown}", f"{store}:{known.set.name}")
     ]
     if len(found) != 1:
         what = "is no backup set" if not found else f"names {len(found)} sets; write STORE:SET"
@@ -249,12 +248,12 @@ class Gate:
                 if left:
                     raise RestoreRefused(f"{left} items of a deleted or restricted customer are still there")
         if content is Content.ROWS:
-            tables = staged.unclaimed(dataset_rows(self.policy, self.plan))
-            if tables:
-                named = ", ".join(tables[:5])
-                raise RestoreRefused(
-                    f"tables of the set look like they hold customers' data and no dataset has them: {named}"
-                )
+            listed = dataset_rows(self.policy, self.plan)
+            if not listed:
+                raise RestoreRefused("no dataset of the series has tables, so nobody knows whose rows the set holds")
+            if unclaimed := staged.unclaimed(listed):
+                named = ", ".join(unclaimed[:5])
+                raise RestoreRefused(f"the set may hold customers' data that no dataset of the series has: {named}")
             return
         for root in object_roots(self.policy, self.plan):
             for page in staged.survey(Prefix(root)):

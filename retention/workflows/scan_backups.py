@@ -24,25 +24,32 @@ from storage_adapters.errors import StoreError
 
 @dataclass(slots=True)
 class Inventory:
-    """The sets of each backup store, listed once in its lifetime: one cycle, one command. Not for several threads."""
+    """The sets of each backup store, listed once in its lifetime: one cycle, one command. Not for several threads.
+
+    missed_count: how many sets that were there at the last listing were not found by these.
+    """
 
     deployment: Deployment
+    missed_count: int = 0
     _found: dict[str, tuple[KnownSet, ...]] = field(default_factory=dict)
     _begun_at: dict[str, datetime] = field(default_factory=dict)
 
     def sets(self, store: str) -> tuple[KnownSet, ...]:
-        """Every set of the store, by name, those included that are not found any more and were before (`gone_at`).
+        """Every set that is in the store now, by name.
 
         Raises InputError for a store that is none, and StoreError where it cannot be listed.
         """
         if store not in self._found:
             self._begun_at[store] = self.deployment.clock.now()
-            self._found[store] = _listed(self.deployment, store, self._begun_at[store])
+            self._found[store], missed = _listed(self.deployment, store, self._begun_at[store])
+            self.missed_count += missed
         return self._found[store]
 
-    def has_missed(self, known: KnownSet) -> bool:
-        """Whether the set was missed by this listing and by an earlier one: one listing alone may have left it out."""
-        return known.gone_at is not None and known.gone_at < self._begun_at[known.store]
+    def has_missed_again(self, store: str, shown: str) -> bool:
+        """Whether a set was missed by the listing of `sets` and by an earlier one: one alone may have left it out."""
+        with self.deployment.catalog.reading() as session:
+            gone_at = backup_rows.gone_at(session, store, shown)
+        return gone_at is not None and gone_at < self._begun_at[store]
 
     def forget(self, store: str) -> None:
         """List the store anew when it is asked for next: something was changed in it."""
@@ -68,17 +75,16 @@ def scan_backups(deployment: Deployment) -> Scanned:
             found += inventory.sets(store)
         except StoreError as error:
             troubles.append((store, str(error)))
-    present = tuple(known for known in found if known.gone_at is None)
     body: dict[str, JsonValue] = {
-        "sets": len(present),
-        "unknown": sum(not known.plans for known in present),
-        "locked": sum(bool(known.set.locks) for known in present),
+        "sets": len(found),
+        "unknown": sum(not known.plans for known in found),
+        "locked": sum(bool(known.set.locks) for known in found),
         "troubles": len(troubles),
     }
     with deployment.catalog.transaction() as session:
         deployment.journal.write(session, Entry(EntryType.BACKUPS_SCANNED, deployment.clock.now(), body))
     deployment.journal.publish()
-    return Scanned(present, len(found) - len(present), tuple(troubles))
+    return Scanned(tuple(found), inventory.missed_count, tuple(troubles))
 
 
 def backup_stores(deployment: Deployment) -> tuple[str, ...]:
@@ -91,7 +97,8 @@ def _versions(deployment: Deployment) -> tuple[Policy, ...]:
         return deployment.shelf.versions(session)
 
 
-def _listed(deployment: Deployment, store: str, now: datetime) -> tuple[KnownSet, ...]:
+def _listed(deployment: Deployment, store: str, now: datetime) -> tuple[tuple[KnownSet, ...], int]:
+    """The sets that are in the store, and how many of those known before are not."""
     versions = _versions(deployment)
     layouts = {layout_of(plan) for policy in versions for plan in policy.backups.values() if plan.store == store}
     claimed = sorted({prefix for policy in versions for prefix in claimed_prefixes(policy, store)})
@@ -100,9 +107,8 @@ def _listed(deployment: Deployment, store: str, now: datetime) -> tuple[KnownSet
         known = [
             backup_rows.put_found(session, each) for each in _known(deployment.journal, versions, store, listed, now)
         ]
-        backup_rows.put_gone(session, store, [each.set.name for each in known], now)
-        gone = backup_rows.known_sets(session, store, gone=True)
-    return tuple(sorted([*known, *gone], key=lambda each: each.set.name))
+        missed = backup_rows.put_gone(session, store, [each.set.name for each in known], now)
+    return tuple(sorted(known, key=lambda each: each.set.name)), missed
 
 
 def _known(

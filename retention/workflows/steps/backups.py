@@ -62,16 +62,12 @@ def close_backup(run: StrandRun, status: CopyStatus) -> CopyStatus:
     before = {(end.store, end.set): end for end in status.sets}
     ends: dict[tuple[str, str], SetEnd] = {}
     for known in run.inventory.sets(closing.plan.store):
-        key = (known.store, known.shown)
         label = read_label(closing.plan, known.set.label, closing.policy)
-        if known.gone_at is not None:
-            if key in before and key not in ends:
-                ends[key] = closing.missed(known, before[key])
-        elif closing.is_about(known, label):
+        if closing.is_about(known, label):
+            key = (known.store, known.shown)
             ends[key] = closing.close(known, label, before.get(key))
-        run.batch_done(StepKind.CLOSE_BACKUPS)
     for key, end in before.items():
-        ends.setdefault(key, end)
+        ends.setdefault(key, end if end.end_state.is_gone else closing.missed(end))
     sets = tuple(_unless_the_same(before.get(key), ends[key]) for key in sorted(ends))
     end_state, reason, until = sum_up(sets)
     return replace(status, sets=sets, end_state=end_state, reason=reason, until=until)
@@ -105,19 +101,18 @@ class _Closing:
             return False
         return may_hold(begun_at(known.set, label), self.run.record.erased_at)
 
-    def missed(self, known: KnownSet, before: SetEnd) -> SetEnd:
+    def missed(self, before: SetEnd) -> SetEnd:
         """A set that is not found any more: its own rotation removed it, once two listings agree."""
-        if before.end_state.is_gone:
-            return replace(before, at=None, entry=None)
-        if not self.run.inventory.has_missed(known):
+        if not self.run.inventory.has_missed_again(before.store, before.set):
             reason = "not found by one listing; the next one decides whether it is gone"
-            return SetEnd(known.store, known.shown, before.end_state, reason, self.run.now, before.refusal)
-        return SetEnd(known.store, known.shown, EndState.ERASED_VERIFIED, "two listings do not find it any more")
+            return replace(before, reason=reason, until=self.run.now, at=None, entry=None)
+        return SetEnd(before.store, before.set, EndState.ERASED_VERIFIED, "two listings do not find it any more")
 
     def close(self, known: KnownSet, label: Label | None, before: SetEnd | None) -> SetEnd:
         """The set's end, after what can be done today. What fails leaves it as it was, and says so."""
         if before is not None and before.end_state.is_gone and before.at is not None and before.at >= known.changed_at:
             return before
+        self.run.batch_done(StepKind.CLOSE_BACKUPS)
         try:
             return self._close(known, label)
         except NotFound:
