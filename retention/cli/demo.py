@@ -113,9 +113,8 @@ def _show(ending: Ending, into: Path) -> None:
 
 def _show_backups(ending: Ending) -> None:
     story = ending.quarantine
-    say(
-        f"{story.quarantined_count} backup sets went to quarantine; {story.deleted_count} were deleted on the first day possible."
-    )
+    counts = f"{story.quarantined_count} backup sets went to quarantine, and {story.deleted_count} were deleted"
+    say(f"{counts}, each on the first day on which it could be.")
     say(f"A read was tried on each and refused: {story.attempt}.")
     if ending.restored is not None:
         who = ", ".join(ending.restored_customers)
