@@ -18,7 +18,7 @@ from retention.model.backup import KnownSet
 from retention.model.policy import BackupPlan
 from retention.workflows.backup_owners import due_in_set, lies_in, places_in_set
 from retention.workflows.strand_run import StrandRun
-from storage_adapters.backups.contract import CONTENT_OF, BackupStore, Content, DumpRewriter, Form, SetFile
+from storage_adapters.backups.contract import CONTENT_OF, BackupStore, Content, DumpRewriter, Form, Removed, SetFile
 from storage_adapters.contract import Objects, Place, Prefix, Rows
 from storage_adapters.errors import Refused, Unavailable
 
@@ -58,6 +58,8 @@ def _refuse_unknown(run: StrandRun, plan: BackupPlan, files: Sequence[SetFile]) 
     other = sorted({str(file.form) for file in files if file.form not in (*_REWRITABLE, Form.PLAIN_FILE)})
     if unknown:
         raise CannotAnonymise(f"{unknown} of its {len(files)} files fit no dataset of the series")
+    if any(CONTENT_OF.get(file.form) is Content.ROWS for file in files) and not dataset_rows(run.policy(), plan):
+        raise CannotAnonymise("it has dumps of a database, and no dataset of the series has tables")
     if other:
         raise CannotAnonymise(f"it has files that cannot be rewritten: {', '.join(other)}")
 
@@ -81,7 +83,9 @@ class _Work:
             for file in self._dumps():
                 within = self._within(file)
                 if within:
-                    found += self.rewriter.count(file.form, self._opener(file), within, scratch).count
+                    counted = self.rewriter.count(file.form, self._opener(file), within, scratch)
+                    self._refuse_unlisted(counted)
+                    found += counted.count
         return found
 
     def rewrite(self) -> int:
@@ -107,10 +111,14 @@ class _Work:
                 removed = self.rewriter.rewrite(file.form, self._opener(file), target, self._within(file), scratch)
         except OSError as error:
             raise Unavailable(self.store.name, f"the scratch folder cannot be written: {error.strerror}") from error
+        self._refuse_unlisted(removed)
+        return removed.count
+
+    def _refuse_unlisted(self, removed: Removed) -> None:
+        """Raises CannotAnonymise for what may hold a customer's data and no dataset has."""
         unknown = sorted(set(removed.unlisted) - self.tables)
         if unknown:
-            raise CannotAnonymise(f"no dataset of the series has these tables: {', '.join(unknown[:5])}")
-        return removed.count
+            raise CannotAnonymise(f"it may hold customers' data that no dataset has: {', '.join(unknown[:5])}")
 
     def _shown_to_work(self, file: SetFile, new: Path) -> None:
         """Restore the rewritten file on a scratch place, and find nothing of the removed there. CannotAnonymise else."""

@@ -188,6 +188,10 @@ class Dialect(Protocol):
         """Whether nothing of what was deleted is left in the database's journals, where that can be done at once."""
         ...
 
+    def ownerless(self, connection: Connection) -> tuple[str, ...]:
+        """What the database holds beside its tables that may be a customer's, and that nothing says whose it is."""
+        ...
+
     def notes(self, connection: Connection) -> list[str]:
         """What an operator has to know about this database, one sentence each."""
         ...

@@ -201,6 +201,9 @@ class MariaDB:
     def settle(self, engine: Engine) -> bool:
         return True
 
+    def ownerless(self, connection: Connection) -> tuple[str, ...]:
+        return ()
+
     def notes(self, connection: Connection) -> list[str]:
         notes = [
             "Deleted rows stay in InnoDB's pages and undo log until purge, and in backups of them.",

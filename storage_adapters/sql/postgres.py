@@ -212,6 +212,10 @@ class Postgres:
     def settle(self, engine: Engine) -> bool:
         return True
 
+    def ownerless(self, connection: Connection) -> tuple[str, ...]:
+        has_any = connection.execute(text("SELECT EXISTS (SELECT FROM pg_catalog.pg_largeobject_metadata)")).scalar()
+        return ("large objects",) if has_any else ()
+
     def notes(self, connection: Connection) -> list[str]:
         notes = [
             "Deleted rows stay in the table's files until vacuum, in the write-ahead log until it is recycled, and in "

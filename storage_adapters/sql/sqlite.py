@@ -170,6 +170,9 @@ class SQLite:
                 raw.close()
         return not busy
 
+    def ownerless(self, connection: Connection) -> tuple[str, ...]:
+        return ()
+
     def notes(self, connection: Connection) -> list[str]:
         notes = ["Foreign keys are enforced only in connections that ask for it, as this one does."]
         triggers = connection.execute(text("SELECT DISTINCT tbl_name FROM sqlite_schema WHERE type = 'trigger'"))

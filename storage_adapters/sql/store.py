@@ -102,9 +102,13 @@ class SqlStore:
         raise Refused(self._name, "rows have no bytes of their own")
 
     def unclaimed(self, places: Sequence[Place]) -> tuple[str, ...]:
-        """Unlisted tables that have a customer column like a listed one, hang below one, or keep hidden rows."""
+        """Unlisted tables that have a customer column like a listed one, hang below one, or keep hidden rows.
+
+        On PostgreSQL also "large objects", where there are any: nothing says whose they are. Empty where `places` is.
+        """
         rows = [self._rows(place) for place in places]
-        return unlisted(self._schema(rows), rows, self._database.dialect)
+        tables = unlisted(self._schema(rows), rows, self._database.dialect)
+        return (*tables, *self._database.read(self._database.dialect.ownerless)) if rows else tables
 
     def close(self) -> None:
         """No connection is open. A second call does nothing; another call of the store connects again."""

@@ -37,8 +37,8 @@ class Rewritten:
 
     removed: rows by table, as the removals name it, 0 included; for a tar archive the number of `MEMBERS`.
     absent: listed tables that the dump does not have. unlisted: tables with rows in the dump that have a column named
-    like a customer column and that no removal lists; they were not touched. loose_link_count: symbolic links that stay
-    in a tar archive and point at a removed member.
+    like a customer column and that no removal lists, and "large objects" where it has any; they were not touched.
+    loose_link_count: symbolic links that stay in a tar archive and point at a removed member.
     """
 
     removed: dict[str, int]
@@ -78,8 +78,8 @@ def rewrite_dump(
     what it holds. Gzipped stays gzipped. Memory does not grow with the dump, only with its longest row.
 
     Rows of a database go as `storage_adapters.sql` erases them: by the customer column, through foreign keys of any
-    depth, or, with `only`, those rows and what cannot be without them. Large objects stay, whoever points at them. Hard
-    links in a tar archive go with the member they lead to, symbolic links stay.
+    depth, or, with `only`, those rows and what cannot be without them. Large objects stay, whoever points at them, and are
+    named as unlisted. Hard links in a tar archive go with the member they lead to, symbolic links stay.
 
     Raises Refused, naming tables or offsets: for a damaged dump; for a form that is not rewritten (mysqldump, pg_dump's
     directory and tar formats, --inserts, lz4 and zstd, data without definitions); and where a row that stays points at

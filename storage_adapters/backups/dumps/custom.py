@@ -22,6 +22,7 @@ from storage_adapters.backups.dumps.trouble import Unfit
 
 _DATA, _LARGE_OBJECTS = 1, 3
 _ROWS = "TABLE DATA"
+_OF_LARGE_OBJECTS = frozenset({"BLOB", "BLOB METADATA", "BLOBS"})
 _CHUNK = 64 << 10
 _DEFINING = frozenset({
     "ENCODING", "STDSTRINGS", "TABLE", "TABLE ATTACH", "CONSTRAINT", "FK CONSTRAINT", "DOMAIN", "COLLATION",
@@ -58,6 +59,7 @@ class CustomDump:
             reader = ArchiveReader(stream)
             head = read_head(reader)
             for entry in head.entries:
+                schema.has_large_objects |= entry.kind in _OF_LARGE_OBJECTS
                 if entry.kind in _DEFINING:
                     _read_definition(schema, entry)
             for entry in head.entries:

@@ -51,17 +51,23 @@ def families(schema: DumpSchema, removals: Sequence[Rows]) -> list[Family]:
     return [_family(schema, place, rows) for place, rows in enumerate(removals)]
 
 
+LARGE_OBJECTS = "large objects"
+"""How a dump's large objects are named among what no removal lists: they have no column that says whose they are."""
+
+
 def unlisted(schema: DumpSchema, removals: Sequence[Rows]) -> tuple[str, ...]:
-    """Tables with rows in the dump that have a column named like a customer column and that no removal lists."""
+    """Tables with rows in the dump that have a column named like a customer column and that no removal lists.
+
+    And `LARGE_OBJECTS`, where it has any.
+    """
     telling = {entry.customer_column.casefold() for rows in removals for entry in rows.tables if entry.customer_column}
     listed = {schema.find(entry.name) for rows in removals for entry in rows.tables}
-    return tuple(
-        sorted(
-            label(table)
-            for table, columns in schema.copied.items()
-            if listed.isdisjoint(schema.lineage(table)) and any(each.casefold() in telling for each in columns)
-        )
+    tables = sorted(
+        label(table)
+        for table, columns in schema.copied.items()
+        if listed.isdisjoint(schema.lineage(table)) and any(each.casefold() in telling for each in columns)
     )
+    return (*tables, LARGE_OBJECTS) if schema.has_large_objects else tuple(tables)
 
 
 def _family(schema: DumpSchema, place: int, rows: Rows) -> Family:

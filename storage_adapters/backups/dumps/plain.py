@@ -25,6 +25,7 @@ _RESTRICT = re.compile(rb"\\(?:un)?restrict (\S+)\n")
 _CONNECT = b"\\connect "
 _LONGEST_STATEMENT = 16 << 20
 _TELLING = re.compile(rb"SET |ALTER TABLE |CREATE (?:UNLOGGED )?TABLE |CREATE DOMAIN |CREATE COLLATION ")
+_LARGE_OBJECT = re.compile(rb"SELECT (?:pg_catalog\.)?(?:lo_create|lo_open|lowrite|lo_from_bytea)\(")
 _END_LINE = END + b"\n"
 
 
@@ -120,6 +121,7 @@ class _Course:
         if line.startswith(b"\\"):
             self._command(line)
             return
+        self._schema.has_large_objects |= _LARGE_OBJECT.match(line) is not None
         self._is_telling = _TELLING.match(line) is not None
         self._statement.clear()
         self._go_on(line)

@@ -58,7 +58,8 @@ class DumpSchema:
     """What has been read of the definitions so far.
 
     parents: of a partition the table it is of, of an heir the tables it inherits from. copied: every table of which
-    the dump has rows, or could have, with the columns that its rows have there.
+    the dump has rows, or could have, with the columns that its rows have there. has_large_objects: nothing in the dump says
+    whose they are.
     """
 
     tables: dict[TableName, dict[str, Column]] = field(default_factory=dict)
@@ -69,6 +70,7 @@ class DumpSchema:
     domains: dict[TableName, str] = field(default_factory=dict)
     loose_collations: set[TableName] = field(default_factory=set)
     default: str = DEFAULT_SCHEMA
+    has_large_objects: bool = False
 
     def find(self, name: str) -> TableName | None:
         """The table that `table` or `schema.table` means; None where the dump has none. Raises Unfit for several."""

@@ -25,6 +25,7 @@ from storage_adapters.files.tree import Parts, Tree
 FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 OWNER_ONLY = 0o700
 _PASSES = 4
+_STAYS = frozenset({errno.ENOTEMPTY, errno.EEXIST, errno.EACCES, errno.EPERM, errno.EBUSY, errno.EROFS})
 _PASSING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EBUSY, errno.EMFILE})
 
 
@@ -115,6 +116,28 @@ class Ground:
         self.live_descriptor = live
         self.quarantine_descriptor = quarantine
         self.wrong_quarantine = wrong_quarantine
+        self.kept: frozenset[Parts] = frozenset()  # folders of the live one that stay when they are empty
+
+    def clear_above(self, spot: Spot) -> None:
+        """Folders above the spot that are empty now are gone: their names may tell whose the set was.
+
+        Never the store's own folder, a generation's, or one in which a layout says that sets lie. A folder that somebody
+        writes into at this moment, or that may not be removed, stays.
+        """
+        for depth in range(len(spot.parts) - 1, 0, -1):
+            parts = spot.parts[:depth]
+            if not spot.generation and parts in self.kept:
+                return
+            try:
+                with spot.tree.folder(parts[:-1]) as here:
+                    os.rmdir(parts[-1], dir_fd=here)
+                    os.fsync(here)
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except OSError as error:
+                if error.errno in _STAYS:
+                    return
+                raise
 
     def spot(self, name: str, generation: int = 0) -> Spot:
         """The spot of a set. Raises BadName for a name that leads elsewhere."""

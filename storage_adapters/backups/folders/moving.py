@@ -59,6 +59,7 @@ def into_quarantine(store: str, ground: Ground, name: str) -> None:
         _copied_over(store, ground, source, target, name)
     finally:
         os.close(above)
+    ground.clear_above(source)
 
 
 def finish(ground: Ground, name: str) -> None:
@@ -78,6 +79,7 @@ def finish(ground: Ground, name: str) -> None:
         status = source.status() if target.status() is not None else None
         if status is not None and [status.st_dev, status.st_ino] == said["original"]:
             source.remove()
+            ground.clear_above(source)
     remove_entry(quarantine, _folder_of(name))
 
 

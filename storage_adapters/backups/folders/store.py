@@ -68,6 +68,7 @@ class FolderBackups:
         self._quarantine = None if quarantine is None else Path(os.path.abspath(quarantine))  # noqa: PTH100
         self._normal_user = normal_user
         self._changes = threading.RLock()
+        self._kept: frozenset[tuple[str, ...]] = frozenset()
         if self._quarantine is not None and self._root.is_relative_to(self._quarantine):
             raise ValueError("a quarantine folder does not enclose the backups themselves")
 
@@ -94,6 +95,7 @@ class FolderBackups:
     def sets(self, layouts: Sequence[SetLayout], claimed: Sequence[str] = ()) -> Iterator[BackupSet]:
         """As the contract says; read when the first one is asked for. An empty folder is no set."""
         naming = Naming(layouts, claimed)
+        self._kept = frozenset(tuple(layout.root.strip("/").split("/")) for layout in layouts)
         with in_our_words(self._name), self._ground() as ground:
             names = self._names(ground, naming)
             found = [one for name in sorted(names) if (one := self._looked_at(ground, name)) is not None]
@@ -129,7 +131,10 @@ class FolderBackups:
             yield stream
 
     def delete(self, name: str) -> Deletion:
-        """Remove the set from its place and from quarantine. LOCKED by `immutable` or `append-only` attributes."""
+        """Remove the set from its place and from quarantine. LOCKED by `immutable` or `append-only` attributes.
+
+        Folders above it that are empty now go too, up to those in which the layouts of the last `sets` lie.
+        """
         try:
             with in_our_words(self._name), self._changes, self._ground(name) as ground:
                 return self._deleted(ground, name)
@@ -199,6 +204,7 @@ class FolderBackups:
         """The opened folders; what a killed change of the set left is finished first, unless somebody is at it."""
         with ExitStack() as closed:
             ground = self._opened(closed)
+            ground.kept = self._kept
             if name is not None:
                 self._finish(ground, [name])
             yield ground
@@ -327,6 +333,8 @@ class FolderBackups:
         moving.forget(ground, name)
         rewriting.forget(ground, name)
         Fences(ground).drop(name)
+        for spot in [ground.spot(name), *spots]:
+            ground.clear_above(spot)
         return Deletion(ItemResult.DONE if spots else ItemResult.ABSENT)
 
     def _require_root(self) -> None:

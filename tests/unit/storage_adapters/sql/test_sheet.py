@@ -66,3 +66,12 @@ def test_hidden_rows_of_a_table_that_is_listed_no_more_are_reported(
     (found,) = bench.store.unclaimed([place("c-1", t="c")])
     assert "retention_tombstone" in found
     assert found.endswith("other")
+
+
+def test_large_objects_are_reported_because_nothing_says_whose_they_are(new_workbench: Any, place: Listing) -> None:
+    bench = new_workbench("postgresql")
+    bench.run("CREATE TABLE t (id int PRIMARY KEY, c varchar(9))")
+    listed = place("c-1", t="c")
+    assert bench.store.unclaimed([listed]) == ()
+    bench.run("SELECT lo_from_bytea(0, 'x')")
+    assert bench.store.unclaimed([listed]) == ("large objects",)

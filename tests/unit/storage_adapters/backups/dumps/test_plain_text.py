@@ -43,6 +43,21 @@ def test_only_the_customers_rows_are_missing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("statement", "unlisted"),
+    [
+        pytest.param(b"SELECT pg_catalog.lo_create('16400');\n", ("large objects",), id="made"),
+        pytest.param(b"SELECT pg_catalog.lo_open('16400', 131072);\n", ("large objects",), id="written"),
+        pytest.param(b"COMMENT ON TABLE public.note IS '\nSELECT pg_catalog.lo_create(1);';\n", (), id="only quoted"),
+    ],
+)
+def test_large_objects_belong_to_nobody_that_is_listed(
+    statement: bytes, unlisted: tuple[str, ...], tmp_path: Path
+) -> None:
+    dump = DUMP.replace(TABLE, TABLE + b"\n" + statement)
+    assert count_rows(Form.PG_DUMP_PLAIN, _source(dump), [REMOVAL], tmp_path).unlisted == unlisted
+
+
+@pytest.mark.parametrize(
     ("dump", "reason"),
     [
         pytest.param(b"", "cut off", id="nothing"),

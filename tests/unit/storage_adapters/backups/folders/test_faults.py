@@ -373,3 +373,35 @@ def test_an_owner_who_is_not_root_can_do_everything_and_says_what_was_not_tried(
     done = subprocess.run(command, capture_output=True, text=True, env=place)
     assert done.returncode == 0, done.stderr
     assert ("owner only (0700), not tried as another user" in done.stdout) is moves
+
+
+OWN = "own/c-1/2026-11-10/"
+OWN_SETS = (SetLayout("nightly/"), SetLayout("own/", 2))
+
+
+@pytest.mark.parametrize("way", ["deleted", "moved", "moved and then deleted", "copied to another file system"])
+def test_no_empty_folder_tells_whose_a_set_was_once_it_is_gone(
+    root: Path, tmp_path: Path, elsewhere: Path, way: str
+) -> None:
+    put(root, OWN)
+    quarantine = elsewhere if way.startswith("copied") else tmp_path / "quarantine"
+    store = FolderBackups("nas", root, quarantine)
+    assert {found.name for found in store.sets(OWN_SETS)} == {NAME, OWN}
+    if way != "deleted":
+        assert store.quarantine(OWN) is Whereabouts.MOVED
+    if way.endswith("deleted"):
+        assert store.delete(OWN).result is ItemResult.DONE
+        assert not [path for path in tmp_path.rglob("c-1")]
+        assert store.find(OWN) is None
+    assert sorted(path.name for path in root.iterdir() if path.is_dir()) == ["nightly", "own"]
+    assert list((root / "own").iterdir()) == []
+    assert store.delete(NAME).result is ItemResult.DONE
+    assert (root / "nightly").is_dir(), "sets lie in it: it stays for the next one"
+
+
+def test_a_folder_above_a_set_stays_while_anything_else_is_in_it(root: Path) -> None:
+    put(root, OWN)
+    put(root, "own/c-1/2026-11-11/")
+    store = FolderBackups("nas", root, None)
+    store.delete(OWN)
+    assert content_of(store, "own/c-1/2026-11-11/") == FILES
