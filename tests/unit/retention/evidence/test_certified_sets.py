@@ -74,7 +74,7 @@ def test_every_set_is_stated_with_its_entry(
 ) -> None:
     ledger, statement = world
     issued = issue_certificate(Statement.from_json(statement), ledger, commitments, signer)
-    assert certificate_findings(issued.encode(), ledger.key) == []
+    assert certificate_findings(issued.encode(), ledger.key) == ()
 
 
 def _set(number: int, member: str, value: str) -> Change:
