@@ -391,7 +391,7 @@ def test_no_empty_folder_tells_whose_a_set_was_once_it_is_gone(
         assert store.quarantine(OWN) is Whereabouts.MOVED
     if way.endswith("deleted"):
         assert store.delete(OWN).result is ItemResult.DONE
-        assert not [path for path in tmp_path.rglob("c-1")]
+        assert not list(tmp_path.rglob("c-1"))
         assert store.find(OWN) is None
     assert sorted(path.name for path in root.iterdir() if path.is_dir()) == ["nightly", "own"]
     assert list((root / "own").iterdir()) == []
