@@ -63,14 +63,6 @@ def known_sets(session: Session) -> tuple[KnownSet, ...]:
     return tuple(sorted((_known(row) for row in rows), key=lambda known: (known.store, known.set.name)))
 
 
-def gone_at(session: Session, store: str, shown: str) -> datetime | None:
-    """When a set shown by this name was first missed, of several the last one; None where one is there, or never was."""
-    rows = session.exec(select(BackupSetRow).where(BackupSetRow.store == store, BackupSetRow.shown == shown)).all()
-    instants = [row.gone_at for row in rows]
-    known = [at for at in instants if at is not None]
-    return max(known) if known and len(known) == len(instants) else None
-
-
 def put_set_end(session: Session, strand_id: str, label: str, end: SetEnd) -> None:
     """Store how one set ended for one copy of a strand."""
     text = "\x00".join((strand_id, label, end.store, end.set))

@@ -91,7 +91,7 @@ class SetEnd:
 
     set: the set's name as it may be shown, without personal data; unique within its store. until: for what waits, when
     deleting becomes possible, None where only somebody's act can make it so. refusal: what a read that was really tried
-    came to. entry: the ledger entry that tells it.
+    came to. missed_at: when a listing first left the set out. at, entry: the ledger entry that tells it, and its time.
     """
 
     store: str
@@ -100,6 +100,7 @@ class SetEnd:
     reason: str | None = None
     until: datetime | None = None
     refusal: str | None = None
+    missed_at: datetime | None = None
     at: datetime | None = None
     entry: int | None = None
 

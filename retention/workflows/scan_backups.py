@@ -45,11 +45,10 @@ class Inventory:
             self.missed_count += missed
         return self._found[store]
 
-    def has_missed_again(self, store: str, shown: str) -> bool:
-        """Whether a set was missed by the listing of `sets` and by an earlier one: one alone may have left it out."""
-        with self.deployment.catalog.reading() as session:
-            gone_at = backup_rows.gone_at(session, store, shown)
-        return gone_at is not None and gone_at < self._begun_at[store]
+    def listed_at(self, store: str) -> datetime:
+        """When the listing that `sets` returns was begun (aware UTC)."""
+        self.sets(store)
+        return self._begun_at[store]
 
     def forget(self, store: str) -> None:
         """List the store anew when it is asked for next: something was changed in it."""

@@ -18,6 +18,7 @@ from retention.evidence.verify import verify_files
 from retention.model.copy import EndState, SetEnd
 from retention.workflows.adopt_policy import adopt_policy
 from retention.workflows.certify import certify
+from retention.workflows.replay_ledger import catch_up
 from retention.workflows.scan_backups import scan_backups
 from retention.workflows.verify_again import verify_again
 from tests.workflow.conftest import POLICY, START, Provider, open_provider
@@ -284,6 +285,27 @@ def test_the_plan_shows_when_a_waiting_set_is_tried_again(provider: Provider) ->
         ("nightly", ["close-backups"]),
         ("own", ["close-backups"]),
     ]
+
+
+def test_a_catalogue_from_before_the_quarantine_learns_of_it_and_goes_on(provider: Provider) -> None:
+    plain_file(provider.back_up(), "export.csv", provider)
+    catalogue = provider.root / "catalog.db"
+    shutil.copy(catalogue, provider.root / "old.db")
+    delete(provider, "c-1")
+    before = provider.case("c-1")
+    provider.deployment.close()
+    for file in provider.root.glob("catalog.db*"):
+        file.unlink()
+    shutil.copy(provider.root / "old.db", catalogue)
+    again = open_provider(provider.root, provider.clock)
+    try:
+        assert catch_up(again.deployment) is not None
+        assert again.case("c-1") == before
+        again.pass_time(days=31)
+        again.run()
+        assert only_set(again, "c-1").end_state is EndState.ERASED_VERIFIED
+    finally:
+        again.deployment.close()
 
 
 def test_no_entry_of_the_ledger_names_a_customer(provider: Provider) -> None:

@@ -103,9 +103,11 @@ class _Closing:
 
     def missed(self, before: SetEnd) -> SetEnd:
         """A set that is not found any more: its own rotation removed it, once two listings agree."""
-        if not self.run.inventory.has_missed_again(before.store, before.set):
+        listed_at = self.run.inventory.listed_at(before.store)
+        if before.missed_at is None or before.missed_at >= listed_at:
             reason = "not found by one listing; the next one decides whether it is gone"
-            return replace(before, reason=reason, until=self.run.now, at=None, entry=None)
+            missed_at = before.missed_at or listed_at
+            return replace(before, reason=reason, until=missed_at, missed_at=missed_at, at=None, entry=None)
         return SetEnd(before.store, before.set, EndState.ERASED_VERIFIED, "two listings do not find it any more")
 
     def close(self, known: KnownSet, label: Label | None, before: SetEnd | None) -> SetEnd:
