@@ -93,7 +93,40 @@ def written_keys(section: str) -> set[str]:
     return set(re.findall(r"`([a-z_]+(?:\[\])?(?:\.[a-z_]+(?:\[\])?)*)`", section))
 
 
-def test_status_has_exactly_the_keys_that_are_written_down(service: Service, fact: Facts) -> None:
+@pytest.fixture
+def service_with_backups(bare_service: Service) -> Service:
+    """The service with a series of backups of its plain logs, and a set of it from before every deletion."""
+    policy = bare_service.folder / "policies.yaml"
+    text = policy.read_text(encoding="utf-8").replace("encrypted: no\n", "encrypted: no\n    backups: [nightly]\n")
+    policy.write_text(text + SERIES, encoding="utf-8")
+    with (bare_service.folder / "retention.toml").open("a", encoding="utf-8") as settings:
+        settings.write(STORES)
+    night = bare_service.folder / "backups/nightly/2026-01-02/logs/c-2"
+    night.mkdir(parents=True)
+    (night / "1.log").write_text("GET /", encoding="utf-8")
+    bare_service.done("run", "--once")
+    return bare_service
+
+
+SERIES = """\
+backups:
+  nightly: {title: 每日备份, store: backups, sets: "nightly/{date}/", holds: [logs], mixed: true, delete-after: 50 years}
+"""
+STORES = """\
+[stores.backups]
+kind = "files"
+root = "backups"
+quarantine = "quarantine"
+[stores.restored]
+kind = "files"
+root = "restored"
+[backups]
+scratch = "state/scratch"
+"""
+
+
+def test_status_has_exactly_the_keys_that_are_written_down(service_with_backups: Service, fact: Facts) -> None:
+    service = service_with_backups
     service.put("models/c-1/a.bin")
     service.record(
         fact("service-activated", "c-1", 100, service="training", subscription="order-1"),
@@ -102,7 +135,7 @@ def test_status_has_exactly_the_keys_that_are_written_down(service: Service, fac
         fact("data-deleted", "c-2", 2),
     )
     service.done("run", "--once")
-    found = set(keys_of(service.done("status", "--json").json))
+    found = set(keys_of(service.run("status", "--json").json))
     assert found == {key for key in written_keys(sections()["status"]) if key.startswith("cases[].")}
 
 
@@ -135,6 +168,21 @@ def test_every_json_key_is_written_down(service: Service, fact: Facts) -> None:
     for name, document in told.items():
         words = {word for key in keys_of(document) for word in key.split(".")}
         assert {w.removesuffix("[]") for w in words} <= {w.removesuffix("[]") for w in everything}, name
+
+
+def test_every_json_key_of_the_backup_commands_is_written_down(service_with_backups: Service) -> None:
+    service = service_with_backups
+    told = {
+        "backup scan": service.done("backup", "scan", "--json").json,
+        "backup list": service.done("backup", "list", "--json").json,
+        "backup drill": service.done("backup", "drill", "--json").json,
+        "backup restore": service.done("backup", "restore", "nightly/2026-01-02/", "--into", "restored", "--json").json,
+    }
+    written = written_keys(sections()["backup scan"]) | written_keys(sections()["backup drill"])
+    written |= written_keys(sections()["backup restore"])
+    for name, document in told.items():
+        found = {key.removesuffix("[]").removesuffix("[]") for key in keys_of(document)}
+        assert found <= {key.removesuffix("[]") for key in written}, name
 
 
 # ------------------------------------------------------------------------------------------------------ the daemon
