@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
@@ -161,16 +162,15 @@ def locked_until(found: BackupSet) -> tuple[bool, datetime | None]:
 def sum_up(ends: Sequence[SetEnd]) -> tuple[EndState, str | None, datetime | None]:
     """The copy's end state, why, and until when (the last date; None where one of those that wait has none)."""
     worst = worst_of(end.end_state for end in ends)
-    waiting = [end for end in ends if not end.end_state.is_gone]
-    dates = [end.until for end in waiting]
-    known = [date for date in dates if date is not None]
-    until = max(known) if known and len(known) == len(dates) else None
     if not ends:
         return worst, "no backup set from before the erasure is there", None
-    counts = [(state, sum(end.end_state is state for end in ends)) for state in BEST_TO_WORST]
-    said = ", ".join(f"{number} {state}" for state, number in counts if number)
-    why = next((end.reason for end in ends if end.end_state is worst and end.reason), None)
-    return worst, f"backup sets: {said}" + (f"; {why}" if waiting and why else ""), until
+    waiting = [end for end in ends if not end.end_state.is_gone]
+    dates = {end.until for end in waiting}
+    until = None if None in dates else max((date for date in dates if date is not None), default=None)
+    counts = Counter(end.end_state for end in ends)
+    said = ", ".join(f"{counts[state]} {state}" for state in BEST_TO_WORST if counts[state])
+    why = next((end.reason for end in waiting if end.end_state is worst and end.reason), None)
+    return worst, f"backup sets: {said}" + (f"; {why}" if why else ""), until
 
 
 def next_try_at(ends: Iterable[SetEnd], looked_at: datetime | None) -> datetime | None:

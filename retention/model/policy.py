@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from retention.model.fact import FactType
 from retention.model.period import NO_PERIOD, Period
+from retention.model.transfer import Measure
 
 
 class Encryption(StrEnum):
@@ -96,7 +97,10 @@ class Location:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """A kind of customer data kept for one purpose under one rule [ISO/IEC 27555: cluster of PII]."""
+    """A kind of customer data kept for one purpose under one rule [ISO/IEC 27555: cluster of PII].
+
+    sensitive_information, important_data: None is "not said".
+    """
 
     name: str
     title: str
@@ -107,6 +111,8 @@ class Dataset:
     caches: tuple[Location, ...] = ()
     backups: tuple[str, ...] = ()
     keep_at_least: KeepAtLeast | None = None
+    sensitive_information: bool | None = None
+    important_data: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,12 +154,17 @@ class BackupPlan:
 
 @dataclass(frozen=True, slots=True)
 class TransferRules:
-    """The cross-border part, carried as written; what it means is the transfer gate's business (clause 6.12)."""
+    """The cross-border part; what it means is the transfer gate's business (clause 6.12).
+
+    regions: the territory of each storage region. measures: the register of legal measures. is_ciio: None is "not said".
+    """
 
     clause: str
     regions: Mapping[str, str] = field(default_factory=dict)
     require: tuple[str, ...] = ()
     legal_measures: tuple[str, ...] = ()
+    measures: tuple[Measure, ...] = ()
+    is_ciio: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 from typing import TypeVar
+from zoneinfo import ZoneInfo
 
 from retention.model.fact import FactType
 from retention.model.period import Period
@@ -23,6 +24,7 @@ from retention.model.policy import (
     TableRule,
     TransferRules,
 )
+from retention.model.transfer import Measure, MeasureKind
 from retention.policy.canonical import canonical_document, hash_of
 from retention.policy.document import (
     BackupForm,
@@ -30,6 +32,7 @@ from retention.policy.document import (
     DatasetForm,
     Document,
     LocationForm,
+    MeasureForm,
     RuleForm,
     ServiceForm,
     TransfersForm,
@@ -58,7 +61,7 @@ def policy_of(document: Document, text: str | None = None) -> Policy:
         datasets={name: _dataset(name, form) for name, form in sorted(document.datasets.items())},
         rules={name: _rule(name, form) for name, form in sorted(document.rules.items())},
         backups={name: _backup(name, form) for name, form in sorted(document.backups.items())},
-        transfers=None if document.transfers is None else _transfers(document.transfers),
+        transfers=None if document.transfers is None else _transfers(document.transfers, head.time_zone),
         limits=Limits(**dict(document.limits)),
         approval=Approval(**dict(document.approval)),
         notices=tuple(Notice(notice.before_buffer_ends, notice.to) for notice in document.notices),
@@ -99,6 +102,8 @@ def _dataset(name: str, form: DatasetForm) -> Dataset:
         caches=tuple(_location(cache) for cache in form.caches),
         backups=_sorted(form.backups),
         keep_at_least=None if keep is None else KeepAtLeast(keep.period, keep.starts, keep.basis),
+        sensitive_information=form.sensitive_information,
+        important_data=form.important_data,
     )
 
 
@@ -138,7 +143,28 @@ def _backup(name: str, form: BackupForm) -> BackupPlan:
     )
 
 
-def _transfers(form: TransfersForm) -> TransferRules:
+def _transfers(form: TransfersForm, zone: ZoneInfo) -> TransferRules:
     return TransferRules(
-        form.clause, dict(sorted(form.regions.items())), _sorted(form.require), _sorted(form.legal_measures)
+        clause=form.clause,
+        regions=dict(sorted(form.regions.items())),
+        require=_sorted(form.require),
+        legal_measures=_sorted(form.legal_measures),
+        measures=tuple(_measure(name, measure, zone) for name, measure in sorted(form.measures.items())),
+        is_ciio=form.ciio,
+    )
+
+
+def _measure(name: str, form: MeasureForm, zone: ZoneInfo) -> Measure:
+    """The measure in instants: it begins with its first day and ends with its last, in the policy's zone."""
+    return Measure(
+        name=name,
+        kind=MeasureKind(form.kind),
+        number=form.number or "",
+        datasets=frozenset(form.datasets),
+        destinations=frozenset(form.destinations),
+        recipients=frozenset(form.recipients),
+        assessment=form.impact_assessment,
+        valid_from=datetime.combine(form.starts, time.min, zone).astimezone(UTC),
+        valid_until=datetime.combine(form.until + timedelta(days=1), time.min, zone).astimezone(UTC),
+        ground=form.ground or "",
     )

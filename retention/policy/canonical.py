@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import rfc8785
 
 from retention.errors import InputError
 from retention.model.policy import BackupPlan, Dataset, KeepAtLeast, Location, Policy, Rule, Service, TableRule
+from retention.model.transfer import Measure
 
 FORMAT = "retention-policy/1"
 """The first key of every stored text, so that a later form can tell it from its own."""
@@ -98,6 +101,8 @@ def _dataset(dataset: Dataset) -> Json:
         "title": dataset.title,
         "services": _words(dataset.services),
         "personal-information": dataset.personal_information,
+        "sensitive-information": dataset.sensitive_information,
+        "important-data": dataset.important_data,
         "in": [_location(location) for location in dataset.primary],
         "encrypted": str(dataset.encrypted),
         "caches": [_location(location) for location in dataset.caches],
@@ -156,6 +161,22 @@ def _transfers(policy: Policy) -> Json:
         "regions": dict(rules.regions),
         "require": _words(rules.require),
         "legal-measures": _words(rules.legal_measures),
+        "ciio": rules.is_ciio,
+        "measures": {measure.name: _measure(measure, policy.time_zone) for measure in rules.measures} or None,
+    }
+
+
+def _measure(measure: Measure, zone: ZoneInfo) -> Json:
+    return {
+        "kind": str(measure.kind),
+        "number": measure.number or None,
+        "datasets": _words(tuple(sorted(measure.datasets))),
+        "destinations": _words(tuple(sorted(measure.destinations))),
+        "recipients": _words(tuple(sorted(measure.recipients))),
+        "impact-assessment": measure.assessment,
+        "from": measure.valid_from.astimezone(zone).date().isoformat(),
+        "until": (measure.valid_until.astimezone(zone).date() - timedelta(days=1)).isoformat(),
+        "ground": measure.ground or None,
     }
 
 

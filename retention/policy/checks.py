@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from retention.model.fact_roles import CANCELS, ENDINGS, INSTRUCTIONS, STARTING
 from retention.model.period import Period, PeriodUnit
 from retention.model.policy import Encryption, KeepFrom
-from retention.policy.document import BackupForm, Document, LocationForm, TableForm
+from retention.policy.document import BackupForm, Document, LegalMeasure, LocationForm, TableForm
 from retention.policy.lengths import longest_hours, shortest_hours
 from retention.policy.problems import Problem, did_you_mean, one_of, quoted
 from retention.policy.source import Place, Source
@@ -66,6 +66,9 @@ def references_exist(reading: Reading) -> Iterator[Problem]:
     for name, dataset in document.datasets.items():
         yield from reading.unknown(("datasets", name, "services"), "service", dataset.services, declared.services)
         yield from reading.unknown(("datasets", name, "backups"), "backup", dataset.backups, declared.backups)
+    for name, measure in (document.transfers.measures if document.transfers else {}).items():
+        loc = ("transfers", "measures", name, "datasets")
+        yield from reading.unknown(loc, "dataset", measure.datasets, declared.datasets)
     for name, rule in document.rules.items():
         yield from reading.unknown(("rules", name, "datasets"), "dataset", rule.datasets or (), declared.datasets)
     for name, backup in document.backups.items():
@@ -243,6 +246,23 @@ def written_dates_exist(reading: Reading) -> Iterator[Problem]:
             yield reading.source.problem(("datasets", name, "keep-at-least", "from"), message)
 
 
+def measures_make_sense(reading: Reading) -> Iterator[Problem]:
+    """A measure ends after it begins, has its number, and an exemption its ground."""
+    for name, measure in (reading.document.transfers.measures if reading.document.transfers else {}).items():
+        loc = ("transfers", "measures", name)
+        if measure.until < measure.starts:
+            yield reading.source.problem((*loc, "until"), "is before `from`; write the last day on which it counts")
+        is_exemption = measure.kind is LegalMeasure.EXEMPTION
+        if is_exemption and measure.ground is None:
+            message = "an exemption needs its ground; add `ground: Order 16, 5(1): …`"
+            yield reading.source.problem(loc, message, at_key=True)
+        if not is_exemption and measure.number is None:
+            message = (
+                "a measure that is no exemption has a number; add `number`, as the authority or the filing gave it"
+            )
+            yield reading.source.problem(loc, message, at_key=True)
+
+
 Check = Callable[[Reading], Iterator[Problem]]
 
 CHECKS: tuple[Check, ...] = (
@@ -255,4 +275,5 @@ CHECKS: tuple[Check, ...] = (
     locations_are_whole,
     tables_are_found,
     written_dates_exist,
+    measures_make_sense,
 )

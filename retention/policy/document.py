@@ -158,6 +158,10 @@ class DatasetForm(Form):
     """The services that need it; it goes when the last of them has ended."""
     personal_information: StrictBool = Field(examples=[True])
     """Whether it holds personal information."""
+    sensitive_information: StrictBool | None = None
+    """Whether it holds sensitive personal information (PIPL, article 28); a transfer needs to know."""
+    important_data: StrictBool | None = None
+    """Whether it holds important data; a transfer needs to know."""
     places: Locations = Field(alias="in", examples=[{"store": "objects", "prefix": "logs/{customer}/"}])
     """Where it lies: one place, or a list of places."""
     encrypted: KeysPer = Field(examples=["customer"])
@@ -231,6 +235,33 @@ class LegalMeasure(StrEnum):
     EXEMPTION = "exemption"
 
 
+class MeasureForm(Form):
+    """A legal measure that the provider has taken."""
+
+    kind: LegalMeasure = Field(examples=["standard-contract"])
+    """Which of the ways that law knows."""
+    number: Line | None = None
+    """The authority's or the filing's number; an exemption has none."""
+    datasets: SomeNames = Field(examples=[["training-data"]])
+    """The datasets that it covers."""
+    destinations: Annotated[tuple[Territory, ...], AfterValidator(once), AfterValidator(some), _FILLED_LIST] = Field(
+        examples=[["SG"]]
+    )
+    """The territories that it covers."""
+    recipients: Annotated[tuple[Line, ...], AfterValidator(once), AfterValidator(some), _FILLED_LIST] = Field(
+        examples=[["Lion Pte"]]
+    )
+    """The recipients that it covers, named as consents name them."""
+    impact_assessment: Line = Field(examples=["PIA-2026-07"])
+    """The reference of the impact assessment (PIPL, article 55)."""
+    starts: DateText = Field(alias="from", examples=["2026-01-01"])
+    """Its first day."""
+    until: DateText = Field(examples=["2027-12-31"])
+    """Its last day, which counts whole."""
+    ground: Line | None = None
+    """Of an exemption: the article, and why it applies."""
+
+
 class TransfersForm(Form):
     """What has to be there before data may leave home."""
 
@@ -242,6 +273,10 @@ class TransfersForm(Form):
     """What has to be there, all of it (clause 6.12)."""
     legal_measures: Annotated[tuple[LegalMeasure, ...], AfterValidator(once)] = ()
     """The measures of PIPL, article 38, that count."""
+    ciio: StrictBool | None = None
+    """Whether the provider is a critical information infrastructure operator; what is not said is not allowed."""
+    measures: dict[Name, MeasureForm] = {}
+    """The register of the provider's legal measures, by name."""
 
 
 class LimitsForm(Form):

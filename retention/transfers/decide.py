@@ -235,7 +235,10 @@ class _Weighing:
         self._warn_of_end(Code.MEASURE_ENDS_SOON, self.measure.name, self.measure.valid_until)
 
     def _wrong_measure(self, measure: Measure, needed: Iterable[MeasureKind]) -> list[Ground]:
-        now, said = self.known.now, {"measure": measure.name}
+        return [*self._wrong_kind(measure, needed), *self._wrong_time(measure), *self._wrong_scope(measure)]
+
+    def _wrong_kind(self, measure: Measure, needed: Iterable[MeasureKind]) -> list[Ground]:
+        said = {"measure": measure.name}
         found = []
         is_exemption = measure.kind is MeasureKind.EXEMPTION
         nature = self.terms.datasets.get(self.request.dataset)
@@ -250,6 +253,11 @@ class _Weighing:
             found.append(ground(Code.MEASURE_WITHOUT_NUMBER, **said))
         if not measure.assessment:
             found.append(ground(Code.NO_IMPACT_ASSESSMENT, **said))
+        return found
+
+    def _wrong_time(self, measure: Measure) -> list[Ground]:
+        now, said = self.known.now, {"measure": measure.name}
+        found = []
         if measure.valid_from > now:
             found.append(ground(Code.MEASURE_NOT_YET, at=_day(measure.valid_from), **said))
         if measure.valid_until <= now:
@@ -257,14 +265,18 @@ class _Weighing:
         if measure.kind is MeasureKind.SECURITY_ASSESSMENT and measure.valid_until > self._assessment_ends(measure):
             years = str(self.known.law.assessment_years)
             found.append(ground(Code.MEASURE_TOO_LONG, basis=self.known.law.validity_basis, years=years, **said))
-        for code, covered, asked in (
-            (Code.MEASURE_OTHER_DATASET, measure.datasets, self.request.dataset),
-            (Code.MEASURE_OTHER_DESTINATION, measure.destinations, self.request.destination),
-            (Code.MEASURE_OTHER_RECIPIENT, measure.recipients, self.request.recipient),
-        ):
-            if asked is not None and asked not in covered:
-                found.append(ground(code, asked=asked, **said))
         return found
+
+    def _wrong_scope(self, measure: Measure) -> list[Ground]:
+        return [
+            ground(code, asked=asked, measure=measure.name)
+            for code, covered, asked in (
+                (Code.MEASURE_OTHER_DATASET, measure.datasets, self.request.dataset),
+                (Code.MEASURE_OTHER_DESTINATION, measure.destinations, self.request.destination),
+                (Code.MEASURE_OTHER_RECIPIENT, measure.recipients, self.request.recipient),
+            )
+            if asked is not None and asked not in covered
+        ]
 
     def _assessment_ends(self, measure: Measure) -> datetime:
         """The longest that a security assessment can be good for: so many years, to the day."""

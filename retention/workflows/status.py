@@ -81,6 +81,7 @@ def _case(record: CaseRecord, holds: tuple[Hold, ...], now: datetime) -> CaseSta
     lines = tuple(
         _line(strand, index, blocks[strand.strand.id]) for strand in carried for index in range(len(strand.copies))
     )
+    ends = {line.end_state for line in lines}
     shredded = [s.shredded_at for s in carried if s.shredded_at is not None]
     gone = [s.unrecoverable_at for s in carried if s.keys]
     return CaseStatus(
@@ -96,8 +97,8 @@ def _case(record: CaseRecord, holds: tuple[Hold, ...], now: datetime) -> CaseSta
         copies=lines,
         left=record.case.left,
         is_overdue=any(is_overdue(strand, blocks[strand.strand.id], now) for strand in carried),
-        has_failed_copy=any(line.end_state is EndState.FAILED for line in lines),
-        has_unsupported_copy=any(line.end_state is EndState.UNSUPPORTED for line in lines),
+        has_failed_copy=EndState.FAILED in ends,
+        has_unsupported_copy=EndState.UNSUPPORTED in ends,
         shredded_at=max(shredded, default=None),
         unrecoverable_at=max((at for at in gone if at), default=None) if all(gone) else None,
     )

@@ -78,6 +78,48 @@ def _unless_the_same(before: SetEnd | None, now: SetEnd) -> SetEnd:
     return before if before is not None and replace(before, at=None, entry=None) == now else now
 
 
+def _held(hold: Hold) -> str:
+    return f"hold {hold.id}: {hold.ground}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Situation:
+    """What decides about one set. is_own: the customer's alone, and everything in it is to go; is_known: it fits a series."""
+
+    known: KnownSet
+    is_known: bool
+    is_own: bool
+    rotation: datetime | None
+    is_locked: bool
+    lock_ends: datetime | None
+
+    def may_go(self, now: datetime) -> bool:
+        """Whether the set can be deleted now, as far as store and rotation are concerned."""
+        return not self.is_locked and (self.is_own or (self.rotation is not None and now >= self.rotation))
+
+    @property
+    def goes_at(self) -> datetime | None:
+        """When deleting becomes possible (aware UTC); None where that is not known."""
+        if not self.is_known or (self.is_locked and self.lock_ends is None):
+            return None
+        if self.is_own:
+            return self.lock_ends
+        return max(filter(None, (self.rotation, self.lock_ends)), default=None)
+
+    def why_it_stays(self, obstacle: str) -> str:
+        """One sentence: why it cannot be deleted today, and why it is not anonymised, where that was to be."""
+        reasons = []
+        if not self.is_known:
+            reasons.append("it fits no series of the policy, so what it holds is unknown and somebody has to decide")
+        elif not self.is_own:
+            reasons.append("it holds other data too, and serves its recovery until its own rotation")
+        if self.is_locked:
+            reasons.append("the store locks it: " + ", ".join(sorted({lock.kind for lock in self.known.set.locks})))
+        if obstacle:
+            reasons.append(f"not anonymised: {obstacle}")
+        return "; ".join(reasons)
+
+
 @dataclass(frozen=True, slots=True)
 class _Closing:
     """One backup copy of one strand, while its sets are closed."""
@@ -124,41 +166,30 @@ class _Closing:
             return self._end(known, EndState.FAILED, str(error))
 
     def _close(self, known: KnownSet, label: Label | None) -> SetEnd:
-        begun = begun_at(known.set, label)
-        is_locked, lock_ends = locked_until(known.set)
-        rotation = rotates_at(begun, self.plan, self.policy) if label else None
-        is_own = label is not None and label.customer is not None and is_wholly_going(self.run, known, self.plan)
-        looked = None if is_own and not is_locked else self._look_into(known)
+        found = self._situation(known, label)
+        looked = None if found.may_go(self.run.now) and found.is_own else self._look_into(known)
         if looked is not None:
             return looked
-        hold: Hold | None = None
-        if (is_own or (rotation is not None and self.run.now >= rotation)) and not is_locked:
+        if found.may_go(self.run.now):
             deleted = self._delete(known)
-            if isinstance(deleted, SetEnd):
-                return deleted
-            hold = deleted
-        why_not = None
-        if label is not None and self.plan.anonymise and not is_locked and hold is None:
-            try:
-                return self._anonymise(known)
-            except CannotAnonymise as obstacle:
-                why_not = str(obstacle)
-        until = _latest(None if is_own else rotation, lock_ends, is_mixed=not is_own, is_locked=is_locked)
-        reason = self._why_it_stays(known, label, hold, is_own=is_own, why_not=why_not)
-        return self._quarantine(known, reason, None if hold is not None or label is None else until)
+            return deleted if isinstance(deleted, SetEnd) else self._quarantine(known, _held(deleted), None)
+        try:
+            return self._anonymise(found)
+        except CannotAnonymise as obstacle:
+            return self._quarantine(known, found.why_it_stays(str(obstacle)), found.goes_at)
 
-    def _why_it_stays(
-        self, known: KnownSet, label: Label | None, hold: Hold | None, *, is_own: bool, why_not: str | None
-    ) -> str:
-        """One sentence: why the set cannot be deleted today."""
-        reasons = [f"hold {hold.id}: {hold.ground}"] if hold is not None else []
-        if label is None:
-            reasons.append("it fits no series of the policy, so what it holds is unknown and somebody has to decide")
-        elif not is_own:
-            reasons.append("it holds other data too, and serves its recovery until its own rotation")
-        if known.set.locks:
-            reasons.append("the store locks it: " + ", ".join(sorted({lock.kind for lock in known.set.locks})))
-        return "; ".join([*reasons, *([f"not anonymised: {why_not}"] if why_not else [])])
+    def _situation(self, known: KnownSet, label: Label | None) -> _Situation:
+        rotation = rotates_at(begun_at(known.set, label), self.plan, self.policy) if label else None
+        is_own = label is not None and label.customer is not None and is_wholly_going(self.run, known, self.plan)
+        is_locked, lock_ends = locked_until(known.set)
+        return _Situation(
+            known,
+            is_known=label is not None,
+            is_own=is_own,
+            rotation=rotation,
+            is_locked=is_locked,
+            lock_ends=lock_ends,
+        )
 
     # -------------------------------------------------------------------------------------------------- acts
 
@@ -202,7 +233,13 @@ class _Closing:
             self._tell(session, EntryType.BACKUP_DELETED, known, {"result": str(deletion.result)})
         return self._end(known, EndState.ERASED_VERIFIED, "deleted as a whole; a look behind it finds nothing")
 
-    def _anonymise(self, known: KnownSet) -> SetEnd:
+    def _anonymise(self, found: _Situation) -> SetEnd:
+        """Raises CannotAnonymise where that is not wanted or cannot be done."""
+        if not self.plan.anonymise:
+            raise CannotAnonymise
+        if found.is_locked or not found.is_known:
+            raise CannotAnonymise("the store locks it" if found.is_locked else "what it holds is unknown")
+        known = found.known
         removed = anonymise_set(self.run, known, self.plan, self.store)
         if removed:
             with self.run.transaction() as session:
@@ -246,12 +283,3 @@ class _Closing:
         told: dict[str, JsonValue] = {"store": known.store, "set": known.shown, **body}
         case, policy = self.run.case.id, self.run.case.policy_hash
         self.run.deployment.journal.write(session, Entry(kind, self.run.now, told, case=case, policy=policy))
-
-
-def _latest(
-    rotation: datetime | None, lock_ends: datetime | None, *, is_mixed: bool, is_locked: bool
-) -> datetime | None:
-    """When deleting becomes possible; None where that is not known."""
-    if (is_mixed and rotation is None) or (is_locked and lock_ends is None):
-        return None
-    return max([at for at in (rotation, lock_ends) if at is not None], default=None)

@@ -133,7 +133,7 @@ class Ground:
                     os.rmdir(parts[-1], dir_fd=here)
                     os.fsync(here)
             except (FileNotFoundError, NotADirectoryError):
-                continue
+                continue  # somebody else has removed it; what is above it may be empty now
             except OSError as error:
                 if error.errno in _STAYS:
                     return

@@ -76,7 +76,8 @@ def _lock(store: str, folder: Path) -> int:
                 os.close(descriptor)
                 raise Refused(store, "another restore into this place is under way") from error
             except FileNotFoundError:
-                pass  # removed between the two: lock the next one
+                os.close(descriptor)
+                continue  # removed between the two: lock the next one
             except BaseException:
                 os.close(descriptor)
                 raise

@@ -20,24 +20,28 @@ def remove(store: str, restic: Restic, name: str, keep: Collection[str] = ()) ->
 
     keep: ids of snapshots of the set that stay. Raises OutcomeUnknown where snapshots were forgotten and the rest failed.
     """
-    found = [snapshot for snapshot in snapshots(restic) if snapshot.name == name and snapshot.id not in keep]
+    found = _of_set(restic, name, keep)
     if not found:
         return False
     contents = [snapshot for snapshot in found if not snapshot.is_marker]
-    markers = [snapshot for snapshot in found if snapshot.is_marker]
-    if not markers:
+    if len(contents) == len(found):
         _mark(restic, contents[0])
     if contents:
         restic.run("forget", *(snapshot.id for snapshot in contents), changes=True)
     try:
         _prune(restic)
-        left = [snapshot for snapshot in snapshots(restic) if snapshot.name == name and snapshot.id not in keep]
+        left = _of_set(restic, name, keep)
         if any(not snapshot.is_marker for snapshot in left):
             raise OutcomeUnknown(store, "the snapshot is still listed after restic forgot it")
         restic.run("forget", *(snapshot.id for snapshot in left), changes=True)
     except StoreError as error:
         raise OutcomeUnknown(store, f"forgotten, but its data may remain: {error.message}") from error
     return True
+
+
+def _of_set(restic: Restic, name: str, keep: Collection[str]) -> list[Snapshot]:
+    """The set's snapshots, markers of a removal among them."""
+    return [snapshot for snapshot in snapshots(restic) if snapshot.name == name and snapshot.id not in keep]
 
 
 def _mark(restic: Restic, snapshot: Snapshot) -> None:
