@@ -45,10 +45,10 @@ def _lock(answer: Answer) -> Lock | None:
         return None
     end = datetime.fromisoformat(until)
     end = end.replace(tzinfo=UTC) if end.tzinfo is None else end.astimezone(UTC)
-    return None if _is_over(end, headers) else Lock(mode.lower(), end)
+    return None if is_over(end, headers) else Lock(mode.lower(), end)
 
 
-def _is_over(end: datetime, headers: Mapping[str, str]) -> bool:
+def is_over(end: datetime, headers: Mapping[str, str]) -> bool:
     """Whether the lock has ended by the store's own clock, the only one that counts for it."""
     date = headers.get("date")
     return date is not None and parsedate_to_datetime(date) >= end

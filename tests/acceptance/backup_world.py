@@ -122,14 +122,23 @@ def write_settings(root: Path, stores: Mapping[str, Mapping[str, object]], **bac
     }
     lines = []
     for section, values in sections.items():
-        lines += [f"[{section}]", *(f"{key} = {json.dumps(_plain(value))}" for key, value in values.items()), ""]
+        lines += [f"[{section}]", *(_setting(root, section, key, value) for key, value in values.items()), ""]
     file = root / "retention.toml"
     file.write_text("\n".join(lines), encoding="utf-8")
     file.chmod(0o600)
 
 
-def _plain(value: object) -> object:
-    return value if isinstance(value, bool) else str(value)
+def _setting(root: Path, section: str, key: str, value: object) -> str:
+    """A line of the file; a secret lies in a file of its own."""
+    if not key.endswith(("secret-key", "password")) and "://" not in str(value):
+        return f"{key} = {json.dumps(value if isinstance(value, bool) else str(value))}"
+    if key == "endpoint" or section == "catalog":
+        return f"{key} = {json.dumps(value)}"
+    file = root / "secrets" / f"{section}.{key}"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(str(value), encoding="utf-8")
+    file.chmod(0o600)
+    return f"{key}-file = {json.dumps(str(file))}"
 
 
 @dataclass

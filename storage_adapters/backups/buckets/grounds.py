@@ -7,7 +7,7 @@ same name and quarantined again goes to the next generation.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -19,7 +19,7 @@ from storage_adapters.contract import ItemKind
 from storage_adapters.errors import NotFound, Refused
 from storage_adapters.s3 import S3Settings, answers, bucket
 from storage_adapters.s3.entries import Entry
-from storage_adapters.s3.locks import LEGAL_HOLD, read_lock
+from storage_adapters.s3.locks import LEGAL_HOLD, is_over, read_lock
 from storage_adapters.s3.refusals import DENIED, GONE, Declined
 from storage_adapters.s3.wire import Request, Wire
 
@@ -174,26 +174,27 @@ def _is_denied(wire: Wire, entry: Entry) -> bool:
 def _lock_by_its_own_call(wire: Wire, entry: Entry) -> Lock | None:
     """The lock of a version whose head a fence refuses to everyone.
 
-    Source: Amazon S3 API reference, "GetObjectLegalHold", "GetObjectRetention". An end that is over counts as a lock
-    here: the removal itself will tell.
+    Source: Amazon S3 API reference, "GetObjectLegalHold", "GetObjectRetention".
     """
     version = () if entry.id is None else (("versionId", entry.id),)
-    hold = _asked(wire, Request("GET", entry.key, (("legal-hold", None), *version)), "LegalHold")
+    hold, _ = _asked(wire, Request("GET", entry.key, (("legal-hold", None), *version)), "LegalHold")
     if hold is not None and hold.text("Status") == "ON":
         return Lock(LEGAL_HOLD)
-    kept = _asked(wire, Request("GET", entry.key, (("retention", None), *version)), "Retention")
+    kept, headers = _asked(wire, Request("GET", entry.key, (("retention", None), *version)), "Retention")
     if kept is None or not (mode := kept.text("Mode")):
         return None
     until = datetime.fromisoformat(kept.text("RetainUntilDate") or "")
-    return Lock(mode.lower(), until.replace(tzinfo=UTC) if until.tzinfo is None else until.astimezone(UTC))
+    until = until.replace(tzinfo=UTC) if until.tzinfo is None else until.astimezone(UTC)
+    return None if is_over(until, headers) else Lock(mode.lower(), until)
 
 
-def _asked(wire: Wire, request: Request, root: str) -> answers.Document | None:
+def _asked(wire: Wire, request: Request, root: str) -> tuple[answers.Document | None, Mapping[str, str]]:
+    """What the store says, and the headers that it says it with; None where there is no such thing."""
     try:
-        return wire.ask(request, lambda answer: answers.Document(answer.body, root))
+        return wire.ask(request, lambda answer: (answers.Document(answer.body, root), answer.headers))
     except Declined as declined:
         if declined.code in GONE or declined.code.startswith("NoSuch"):
-            return None
+            return None, {}
         raise Refused(wire.store, f"the lock of a fenced set may not be read ({declined.code})") from declined
 
 
