@@ -9,6 +9,7 @@ made, renamed, linked or removed in a folder whose name contains KIND; or restor
 
 from __future__ import annotations
 
+import fcntl
 import gzip
 import importlib
 import json
@@ -17,8 +18,10 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -241,6 +244,14 @@ class World:
                 if text in str(path.relative_to(folder)) or text.encode() in content:
                     found.append(path)
         return found
+
+
+@contextmanager
+def one_at_a_time(what: str) -> Iterator[None]:
+    """Nobody else on this machine is in a block of the same name: a server has one database for rehearsals."""
+    with (Path(tempfile.gettempdir()) / f"retention-test-{what}.lock").open("a") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
 
 
 # ------------------------------------------------------------------------------------------------- what is backed up

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -33,6 +32,7 @@ from tests.acceptance.backup_world import (
     fill_objects,
     fill_postgres,
     libpq,
+    one_at_a_time,
     policy_of,
     read_objects,
     read_postgres,
@@ -52,8 +52,7 @@ CUSTOM = ("-Fc",)
 @pytest.fixture
 def drill_server(postgres_url: str) -> Iterator[str]:
     """The server, whose one database for rehearsals is ours alone during the test."""
-    with (Path(tempfile.gettempdir()) / "retention-test-drill.lock").open("a") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+    with one_at_a_time("drill"):
         yield postgres_url
         assert not {name for name in databases(postgres_url) if name.startswith("retention_drill")}
 
