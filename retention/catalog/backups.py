@@ -30,6 +30,7 @@ def put_found(session: Session, known: KnownSet) -> KnownSet:
         if before.begun_at and known.set.begun_at and not _is_other(before, known.set):
             known = replace(known, set=replace(known.set, begun_at=min(before.begun_at, known.set.begun_at)))
     values = {
+        "told": known.id,
         "shown": known.shown,
         "plans": " ".join(known.plans),
         "found": _SET.dump_json(known.set).decode(),
@@ -63,9 +64,15 @@ def known_sets(session: Session) -> tuple[KnownSet, ...]:
     return tuple(sorted((_known(row) for row in rows), key=lambda known: (known.store, known.set.name)))
 
 
+def names_of(session: Session, store: str, ids: Sequence[str]) -> dict[str, str]:
+    """The names that the store had for the sets of these ids, there or gone; an id that was never listed is left out."""
+    rows = session.exec(select(BackupSetRow).where(BackupSetRow.store == store, col(BackupSetRow.told).in_(ids)))
+    return {row.told: _SET.validate_json(row.found).name for row in rows}
+
+
 def put_set_end(session: Session, strand_id: str, label: str, end: SetEnd) -> None:
     """Store how one set ended for one copy of a strand."""
-    text = "\x00".join((strand_id, label, end.store, end.set))
+    text = "\x00".join((strand_id, label, end.store, end.id))
     key = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
     told = _END.dump_json(end).decode()
     row = session.get(SetEndRow, key) or SetEndRow(id=key, strand_id=strand_id, label=label, end=told)
@@ -98,4 +105,4 @@ def _is_other(before: BackupSet, now: BackupSet) -> bool:
 
 def _known(row: BackupSetRow) -> KnownSet:
     found = _SET.validate_json(row.found)
-    return KnownSet(row.store, found, row.shown, tuple(row.plans.split()), row.seen_at, row.changed_at)
+    return KnownSet(row.store, row.told, found, row.shown, tuple(row.plans.split()), row.seen_at, row.changed_at)

@@ -159,6 +159,11 @@ def add_shredded_key(session: Session, strand_id: str, key: ShreddedKey) -> None
     session.flush()
 
 
+def is_shredded(session: Session, key_id: str) -> bool:
+    """Whether a key of this id was destroyed."""
+    return session.get(ShreddedKeyRow, key_id) is not None
+
+
 def waiting_keys(session: Session) -> tuple[ShreddedKey, ...]:
     """Shredded keys that an old copy of the key store could still open, because an epoch of theirs exists."""
     query = select(ShreddedKeyRow).where(col(ShreddedKeyRow.unrecoverable_at).is_(None))

@@ -145,12 +145,13 @@ class CopyRow(SQLModel, table=True):
 
 
 class BackupSetRow(SQLModel, table=True):
-    """A backup set as the last scan found it; `id` is the SHA-256 of store and name, which may be long."""
+    """A backup set as the last scan found it; `id` is the SHA-256 of store and name, `told` what evidence calls it."""
 
     __tablename__ = "backup_set"
     __table_args__: ClassVar[dict[str, str]] = _EXACT
     id: str = Field(sa_column=_name(key=True, length=64))
     store: str = Field(sa_column=_name(index=True))
+    told: str = Field(sa_column=_name(length=64))
     shown: str = Field(sa_column=Column(LONG_TEXT, nullable=False))
     plans: str = Field(sa_column=Column(LONG_TEXT, nullable=False))
     found: str = Field(sa_column=Column(LONG_TEXT, nullable=False))

@@ -115,7 +115,9 @@ def drill(
             _show_restored(restored)
     for shown, why in drilled.troubles:
         tell(f"{shown}: {why}")
-    if drilled.troubles:
+    if not drilled.restored and not drilled.troubles:
+        tell("no series of the policy has a backup set, so no restore could be shown")
+    if drilled.troubles or not drilled.restored:
         raise typer.Exit(NotInOrder.exit_code)
 
 

@@ -37,7 +37,11 @@ def certify(
         return
     say(f"{out}: the certificate of case {case}")
     if not issued.final:
-        say(f"not final: {len(statement.exceptions)} copies are excepted, or a key still waits for its epoch to go")
+        waiting = sum(key.unrecoverable_at is None for key in statement.keys)
+        counts = (
+            f"copies that are not gone: {len(statement.exceptions)}; keys that wait for their epoch to go: {waiting}"
+        )
+        say(f"not final: {counts}")
     say(f"check it with: retention verify {out} --key {verifier_key}")
 
 

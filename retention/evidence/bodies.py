@@ -25,6 +25,8 @@ CopyNumber = Annotated[int, Field(strict=True, ge=1, le=1_000)]
 Reason = Annotated[str, Field(max_length=2_000)]
 SetName = Annotated[str, Field(min_length=1, max_length=1_100)]
 """A backup set as it may be shown: its name without the customer's."""
+SetId = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+"""The first 16 hex digits of the commitment to store and name."""
 
 
 class Body(BaseModel):
@@ -109,12 +111,14 @@ class CopyVerified(Body):
 class SetEnded(Body):
     """Body of `backup-set`: how one backup set ended for one copy. `set` is its name without personal data.
 
-    refusal: what a read that was really tried came to. until: when deleting it becomes possible, where that is known.
+    id: stands for the set, whatever its name is. refusal: what a read that was really tried came to. until: when deleting it
+    becomes possible, where that is known.
     """
 
     customer: CommitmentField
     copy_: CopyRef = Field(alias="copy")
     set_: SetName = Field(alias="set")
+    id: SetId
     end_state: EndState
     reason: Reason | None = None
     until: Instant | None = None

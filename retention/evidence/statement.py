@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from retention.evidence.bodies import Body, CopyNumber, CopyRef, CountField, Hex, Name, Reason, SetName
+from retention.evidence.bodies import Body, CopyNumber, CopyRef, CountField, Hex, Name, Reason, SetId, SetName
 from retention.evidence.canonical import hash_json
 from retention.evidence.instants import Instant
 from retention.model.copy import CopyRole, EndState
@@ -73,6 +73,7 @@ class SetClaim(Body):
     """How one set of a backup ended. `entry`: the backup-set that says it."""
 
     set_: SetName = Field(alias="set")
+    id: SetId
     end_state: EndState
     reason: Reason | None = None
     until: Instant | None = None

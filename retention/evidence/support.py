@@ -146,7 +146,7 @@ class _Check:
         yield from _compare(place, last, {"sets": (stated, count)})
         if sets is None:
             return
-        if len({each.set_ for each in sets}) != len(sets):
+        if len({each.id for each in sets}) != len(sets):
             yield _unsupported(place, last, "a backup set is stated twice")
         if claimed.end_state is not worst_of(each.end_state for each in sets):
             yield _unsupported(place, last, "end_state: is not that of the worst of its backup sets")
@@ -160,7 +160,7 @@ class _Check:
                 "copy": (ref, body.copy_),
                 "at": (each.at, self.evidence.entries[each.entry].at),
             }
-            for name in ("set_", "end_state", "reason", "until", "refusal"):
+            for name in ("set_", "id", "end_state", "reason", "until", "refusal"):
                 pairs[name.rstrip("_")] = (getattr(each, name), getattr(body, name))
             yield from _compare(f"{place}.{each.set_}", each.entry, pairs)
 

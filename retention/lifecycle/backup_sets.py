@@ -83,6 +83,42 @@ def _day(text: str, policy: Policy) -> datetime | None:
     return datetime.combine(day.date(), time.min, policy.time_zone).astimezone(UTC)
 
 
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a set is to one copy: the series it is read by, of which policy version; no label where it fits no series."""
+
+    plan: BackupPlan
+    policy: Policy
+    label: Label | None
+
+
+def meaning_of(
+    found: BackupSet, plan: BackupPlan, policy: Policy, dataset: str, versions: Sequence[Policy]
+) -> Meaning | None:
+    """What the set is to a copy of the dataset in `plan`, by the policy that is frozen into its case.
+
+    None where another series of that policy has it. A set that fits none of its series counts as holding everybody; where a
+    later version declares a series for it that holds the dataset, it is read by that.
+    """
+    label = read_label(plan, found.label, policy)
+    if label is not None:
+        return Meaning(plan, policy, label)
+    if _declared(found, plan.store, policy):
+        return None
+    for version in reversed(versions):
+        for later, label in _declared(found, plan.store, version):
+            if dataset in later.holds:
+                return Meaning(later, version, label)
+    return Meaning(plan, policy, None)
+
+
+def _declared(found: BackupSet, store: str, policy: Policy) -> list[tuple[BackupPlan, Label]]:
+    """The series of the policy that the set fits."""
+    plans = [plan for plan in policy.backups.values() if plan.store == store]
+    labels = [(plan, read_label(plan, found.label, policy)) for plan in plans]
+    return [(plan, label) for plan, label in labels if label is not None]
+
+
 def shown_name(found: BackupSet, label: Label) -> str:
     """The set's name as it may be shown: unique in its store, with `{customer}` where the customer's name stands."""
     is_named = found.name == found.label

@@ -89,12 +89,14 @@ class Copy:
 class SetEnd:
     """How one backup set ended for one copy of a case. Instants are aware UTC.
 
-    set: the set's name as it may be shown, without personal data; unique within its store. until: for what waits, when
+    id: stands for the set, whatever becomes of its name in the policy. set: its name as it may be shown now, without personal
+    data. until: for what waits, when
     deleting becomes possible, None where only somebody's act can make it so. refusal: what a read that was really tried
     came to. missed_at: when a listing first left the set out. at, entry: the ledger entry that tells it, and its time.
     """
 
     store: str
+    id: str
     set: str
     end_state: EndState
     reason: str | None = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 
 from retention.catalog import backups as backup_rows
@@ -30,16 +29,17 @@ def listed_sets(deployment: Deployment) -> tuple[ListedSet, ...]:
         sets = backup_rows.known_sets(session)
         records = case_rows.strands(session)
         plans = {name: plan for policy in deployment.shelf.versions(session) for name, plan in policy.backups.items()}
-    waiting: Counter[tuple[str, str]] = Counter()
+    waiting: dict[tuple[str, str], set[str]] = {}
     for record in records:
-        ends = {(end.store, end.set) for status in record.copies for end in status.sets if not end.end_state.is_gone}
-        waiting.update(ends)
+        ends = {(end.store, end.id) for status in record.copies for end in status.sets if not end.end_state.is_gone}
+        for end in ends:
+            waiting.setdefault(end, set()).add(record.strand.case)
     return tuple(
         ListedSet(
             known,
             holds=tuple(sorted({dataset for name in known.plans for dataset in plans[name].holds})),
             is_mixed=not known.plans or any(plans[name].mixed for name in known.plans),
-            waiting_count=waiting[known.store, known.shown],
+            waiting_count=len(waiting.get((known.store, known.id), ())),
         )
         for known in sets
     )

@@ -63,6 +63,7 @@ def set_ended(journal: Journal, customer: str, copy: Copy, end: SetEnd) -> SetEn
         customer=journal.customer(customer),
         copy=copy_ref(journal, copy),
         set=end.set,
+        id=end.id,
         end_state=end.end_state,
         reason=end.reason,
         until=end.until,

@@ -150,6 +150,7 @@ def _set_claims(status: CopyStatus) -> tuple[SetClaim, ...] | None:
     return tuple(
         SetClaim(
             set=end.set,
+            id=end.id,
             end_state=end.end_state,
             reason=end.reason,
             until=end.until,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from retention.errors import InputError, RetentionError
+from retention.errors import RetentionError
 from retention.lifecycle.backup_sets import read_label
 from retention.model.backup import KnownSet
 from retention.workflows.deployment import Deployment
@@ -25,7 +25,8 @@ class Drilled:
 def drill_backup(deployment: Deployment, name: str | None = None) -> Drilled:
     """The set, or the newest of every series of the policy in force, was restored, replayed and verified on a scratch place.
 
-    Nothing is given out. Each rehearsal is an entry of the ledger. Raises InputError where there is no such set.
+    Nothing is given out. Each rehearsal is an entry of the ledger. Empty where there are no sets yet. Raises InputError where
+    there is no set of this name.
     """
     if name is not None:
         known, plan, policy = find_set(deployment, name)
@@ -57,8 +58,6 @@ def _newest(deployment: Deployment) -> list[Gate]:
         sets = [known for known in inventory.sets(plan.store) if read_label(plan, known.set.label, policy) is not None]
         if sets:
             gates.append(Gate(deployment, max(sets, key=_age), plan, policy))
-    if not gates:
-        raise InputError("there is no backup set of any series of the policy; `retention backup scan` looks for them")
     return gates
 
 

@@ -13,7 +13,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from threading import Event
 
+from sqlmodel import Session
+
 from retention.catalog import cases as case_rows
+from retention.catalog import leases
 from retention.catalog.leases import Lease
 from retention.errors import InputError, NotInOrder, RefusedByRule
 from retention.evidence.canonical import JsonValue
@@ -36,7 +39,8 @@ from retention.workflows.deployment import Deployment
 from retention.workflows.erasure_ledger import Erasures, read_erasures
 from retention.workflows.run_cycle import NotTheOwner, owned
 from retention.workflows.scan_backups import Inventory, backup_stores
-from storage_adapters.backups.contract import CONTENT_OF, BackupStore, Content, Form, RestorePlace, SetFile, Staging
+from retention.workflows.strand_run import LeaseLost
+from storage_adapters.backups.contract import CONTENT_OF, Content, Form, RestorePlace, Staging
 from storage_adapters.contract import ItemResult, KeyPattern, Place, Prefix, Rows
 from storage_adapters.errors import StoreError
 
@@ -131,55 +135,70 @@ class Gate:
     policy: Policy
 
     def pass_through(self, targets: Mapping[Form, RestorePlace], *, release: bool) -> Restored:
-        """Restore, replay, verify, and with `release` give out. Leaves an entry in the ledger, also of a refusal."""
+        """Restore, replay, verify, and with `release` give out.
+
+        Leaves an entry in the ledger, also of a refusal, unless it is the ledger that is not whole.
+        Raises NotInOrder, RestoreRefused, StoreError; NotTheOwner and LeaseLost where another process acts on the catalogue.
+        """
         began = self.deployment.wall.reading().ticks
         places = tuple(sorted({place.name for place in targets.values()}))
         restored = Restored(self.known.store, self.known.shown, places)
-        erasures = read_erasures(self.deployment)
         self.deployment.backups.scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
+        erasures = read_erasures(self.deployment)
         try:
-            self._pass_through(targets, restored, erasures, release=release)
+            with ExitStack() as stack:
+                stagings = self._loaded(stack, targets, restored)
+                done = self._replay(stagings, restored, frozenset())
+                if release:
+                    with self._undisturbed() as lease:
+                        self._clean(stagings, restored, erasures, done)
+                        self._release(stagings, restored, lease)
+                else:
+                    self._clean(stagings, restored, erasures, done)
         except (StoreError, RestoreRefused, NotInOrder) as error:
             self._tell(EntryType.REFUSED, {"step": "restore", "why": type(error).__name__, "places": list(places)})
             raise
         restored.seconds = self.deployment.wall.reading().ticks - began
-        if not release:
-            self.tell_outcome(EntryType.BACKUP_DRILLED, restored)
+        self._tell_outcome(EntryType.BACKUP_RESTORED if release else EntryType.BACKUP_DRILLED, restored)
         return restored
 
-    def _pass_through(
-        self, targets: Mapping[Form, RestorePlace], restored: Restored, erasures: Erasures, *, release: bool
+    def _clean(
+        self,
+        stagings: Sequence[tuple[Staging, Content]],
+        restored: Restored,
+        erasures: Erasures,
+        done: frozenset[str],
     ) -> None:
-        store = self.deployment.backup_store(self.known.store)
-        files = tuple(store.files(self.known.set.name))
-        with ExitStack() as stack:
-            stagings = self._loaded(stack, store, files, targets, restored)
-            done = self._replay(stagings, restored, frozenset())
-            with self._undisturbed(stack if release else ExitStack()):
-                for _ in range(_LOOKS):
-                    before, done = done, self._replay(stagings, restored, done)
-                    if before == done:
-                        break
-                else:
-                    raise RestoreRefused("new deletions begin faster than they can be replayed; try again later")
-                for staging, content in stagings:
-                    self._verify(staging, content, erasures)
-                restored.replayed, restored.ledger_size = len(done), self._head()
-                if release:
-                    restored.released = True
-                    self.tell_outcome(EntryType.BACKUP_RESTORED, restored)
-                    for staging, _ in stagings:
-                        staging.release()
+        """What began while the set was being loaded is replayed too, and a look behind it finds nothing."""
+        for _ in range(_LOOKS):
+            before, done = done, self._replay(stagings, restored, done)
+            if before == done:
+                break
+        else:
+            raise RestoreRefused("new deletions begin faster than they can be replayed; try again later")
+        for staging, content in stagings:
+            self._verify(staging, content, erasures)
+        restored.replayed, restored.ledger_size = len(done), self._head()
+
+    def _release(self, stagings: Sequence[tuple[Staging, Content]], restored: Restored, lease: Lease) -> None:
+        """Give out what is staged, place by place. Raises LeaseLost where somebody else may have begun a deletion."""
+        with self.deployment.catalog.transaction() as session:
+            if not leases.renew(session, lease, self.deployment.wall.now(), self.deployment.lease_term):
+                raise LeaseLost("another daemon has taken over this catalogue; nothing was given out")
+            self._write(session, EntryType.STEP_INTENT, {"step": "restore", "places": list(restored.places)})
+        for staging, _ in stagings:
+            staging.release()
+        restored.released = True
 
     def _loaded(
         self,
         stack: ExitStack,
-        store: BackupStore,
-        files: Sequence[SetFile],
         targets: Mapping[Form, RestorePlace],
         restored: Restored,
     ) -> list[tuple[Staging, Content]]:
         """Every place with its part of the set, staged. RestoreRefused where nothing of the set has a place."""
+        store = self.deployment.backup_store(self.known.store)
+        files = tuple(store.files(self.known.set.name))
         stagings: list[tuple[Staging, Content]] = []
         for place in {id(place): place for place in targets.values()}.values():
             mine = [file for file in files if targets.get(file.form) is place]
@@ -263,20 +282,20 @@ class Gate:
                         raise RestoreRefused("a file sealed under a destroyed key is still there")
 
     @contextmanager
-    def _undisturbed(self, stack: ExitStack) -> Iterator[Lease]:
-        """Under the lease of deletions, so that none goes on between the last look and the release."""
-        waited = 0
-        pause = Event()
-        while True:
-            try:
-                lease = stack.enter_context(owned(self.deployment))
-                break
-            except NotTheOwner:
-                if waited >= _PATIENCE_SECONDS:
-                    raise
-                pause.wait(1.0)
-                waited += 1
-        yield lease
+    def _undisturbed(self) -> Iterator[Lease]:
+        """Under the lease of deletions, so that none goes on between the last look and the release; waits for it a while."""
+        waited, pause = 0, Event()
+        with ExitStack() as stack:
+            lease: Lease | None = None
+            while lease is None:
+                try:
+                    lease = stack.enter_context(owned(self.deployment))
+                except NotTheOwner:
+                    if waited >= _PATIENCE_SECONDS:
+                        raise
+                    pause.wait(1.0)
+                    waited += 1
+            yield lease
 
     # --------------------------------------------------------------------------------------------- evidence
 
@@ -284,7 +303,7 @@ class Gate:
         self.deployment.journal.publish()
         return self.deployment.journal.ledger.checkpoint().size
 
-    def tell_outcome(self, kind: EntryType, restored: Restored) -> None:
+    def _tell_outcome(self, kind: EntryType, restored: Restored) -> None:
         """Write down what it came to."""
         body: dict[str, JsonValue] = {
             "places": list(restored.places),
@@ -298,8 +317,10 @@ class Gate:
         self._tell(kind, body)
 
     def _tell(self, kind: EntryType, body: dict[str, JsonValue]) -> None:
-        told: dict[str, JsonValue] = {"store": self.known.store, "set": self.known.shown, **body}
-        entry = Entry(kind, self.deployment.clock.now(), told, policy=self.policy.hash)
         with self.deployment.catalog.transaction() as session:
-            self.deployment.journal.write(session, entry)
+            self._write(session, kind, body)
         self.deployment.journal.publish()
+
+    def _write(self, session: Session, kind: EntryType, body: dict[str, JsonValue]) -> None:
+        told: dict[str, JsonValue] = {"store": self.known.store, "set": self.known.shown, "id": self.known.id, **body}
+        self.deployment.journal.write(session, Entry(kind, self.deployment.clock.now(), told, policy=self.policy.hash))

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from retention.catalog import backups as backup_rows
+from retention.errors import InputError
 from retention.evidence.canonical import JsonValue
 from retention.evidence.entries import Entry, EntryType
 from retention.lifecycle.backup_sets import claimed_prefixes, layout_of, read_label, shown_name
@@ -20,6 +21,9 @@ from retention.workflows.deployment import Deployment
 from retention.workflows.journal import Journal
 from storage_adapters.backups.contract import BackupSet
 from storage_adapters.errors import StoreError
+
+_ID_LENGTH = 16
+"""Hex digits of a commitment: 64 bits tell the sets of a service apart."""
 
 
 @dataclass(slots=True)
@@ -72,7 +76,7 @@ def scan_backups(deployment: Deployment) -> Scanned:
     for store in backup_stores(deployment):
         try:
             found += inventory.sets(store)
-        except StoreError as error:
+        except (StoreError, InputError) as error:  # also a store that a version names and the settings have no more
             troubles.append((store, str(error)))
     body: dict[str, JsonValue] = {
         "sets": len(found),
@@ -115,8 +119,8 @@ def _known(
 ) -> Iterator[KnownSet]:
     """The sets with their series. Of several versions of a series, the one adopted last says how its sets are shown."""
     for found in listed:
-        unknown = f"unknown-{journal.item(f'{store}/{found.name}')[:16]}"
-        known = KnownSet(store, found, unknown, (), now, now)
+        told = journal.item(f"{store}/{found.name}")[:_ID_LENGTH]
+        known = KnownSet(store, told, found, f"unknown-{told}", (), now, now)
         for policy in versions:
             for plan in policy.backups.values():
                 label = read_label(plan, found.label, policy) if plan.store == store else None

@@ -16,8 +16,9 @@ from retention.clock import ManualClock
 from retention.evidence.entries import Entry, EntryType, decode_entry
 from retention.evidence.verify import verify_files
 from retention.model.copy import EndState, SetEnd
-from retention.workflows.adopt_policy import adopt_policy
+from retention.workflows.adopt_policy import adopt_policy, approve
 from retention.workflows.certify import certify
+from retention.workflows.check_policy import check_policy
 from retention.workflows.replay_ledger import catch_up
 from retention.workflows.scan_backups import scan_backups
 from retention.workflows.verify_again import verify_again
@@ -306,6 +307,53 @@ def test_a_catalogue_from_before_the_quarantine_learns_of_it_and_goes_on(provide
         assert only_set(again, "c-1").end_state is EndState.ERASED_VERIFIED
     finally:
         again.deployment.close()
+
+
+def test_declaring_a_series_for_an_unknown_set_does_not_make_it_gone(provider: Provider) -> None:
+    plain_file(provider.root / "backups" / "by-hand" / "2026-11-10", "all.csv", provider)
+    delete(provider, "c-1")
+    before = only_set(provider, "c-1")
+    policy = provider.root / "policies.yaml"
+    later = 'by-hand: {title: H, store: backups, sets: "by-hand/{date}/", holds: [models], mixed: true, delete-after: 9 days}'
+    text = policy.read_text(encoding="utf-8").replace('version: "1"', 'version: "2"')
+    text = text.replace("[nightly, own]", "[nightly, own, by-hand]").replace(
+        "  nightly: {title", f"  {later}\n  nightly: {{title"
+    )
+    policy.write_text(text, encoding="utf-8")
+    approve(provider.deployment, check_policy(policy, provider.deployment.store_kinds).hash, "chief officer")
+    adopt_policy(provider.deployment, policy)
+    for _ in range(3):
+        provider.pass_time(days=1)
+        provider.run()
+        verify_again(provider.deployment)
+    ends = {end.set: end for end in backups(provider, "c-1").sets}
+    assert set(ends) == {before.set, "by-hand/2026-11-10/"}, "the new series cuts what was one set in its own way"
+    assert {end.end_state for end in ends.values()} == {EndState.QUARANTINED}
+    assert ends["by-hand/2026-11-10/"].until is not None, "and says how long it is kept"
+    for _ in range(4):
+        provider.pass_time(days=5)
+        provider.run()
+    assert list((provider.root / "quarantine").rglob("all.csv")) == []
+    assert {end.end_state for end in backups(provider, "c-1").sets} == {EndState.ERASED_VERIFIED}
+
+
+def test_a_file_that_is_sealed_under_a_key_that_lives_is_not_closed(provider: Provider) -> None:
+    night = provider.back_up()
+    theirs = night / "models" / "c-2" / "a.bin"
+    mine = night / "models" / "c-1" / "a.bin"
+    mine.write_bytes(theirs.read_bytes())
+    delete(provider, "c-1")
+    assert only_set(provider, "c-1").end_state is EndState.QUARANTINED
+
+
+def test_a_store_that_the_settings_have_no_more_is_a_trouble_of_its_own(provider: Provider) -> None:
+    provider.back_up()
+    stores = provider.deployment.backups.stores
+    assert isinstance(stores, dict)
+    stores["gone"] = stores.pop("backups")
+    scanned = scan_backups(provider.deployment)
+    assert [store for store, _ in scanned.troubles] == ["backups"]
+    stores["backups"] = stores.pop("gone")
 
 
 def test_no_entry_of_the_ledger_names_a_customer(provider: Provider) -> None:

@@ -166,7 +166,7 @@ def test_killed_at_any_moment_before_the_release_nothing_was_given_out(
         elif moment == "tell":
             from retention.workflows.restore_backup import Gate
 
-            patch.setattr(Gate, "tell_outcome", killed)
+            patch.setattr(Gate, "_release", killed)
         else:
             from storage_adapters.files import FileStore
 

@@ -196,6 +196,9 @@ def test_no_mistake_brings_a_secret_into_a_message(somewhere: Path, environ: dic
         error = error.__cause__
 
 
+KINDS = "aws-backup, ebs-snapshots, files, rds-snapshots, redis, restic, s3, sql"
+
+
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
@@ -226,19 +229,22 @@ def test_no_mistake_brings_a_secret_into_a_message(somewhere: Path, environ: dic
         pytest.param(
             'kind = "redis"',
             'kind = "memcached"',
-            ['31:1: "memcached" is no kind of store; write one of files, redis, s3, sql'],
+            [f'31:1: "memcached" is no kind of store; write one of {KINDS}'],
             id="a kind of store",
         ),
         pytest.param(
             'kind = "redis"',
             'kind = "memory"',
-            ['31:1: "memory" is no kind of store; write one of files, redis, s3, sql'],
+            [f'31:1: "memory" is no kind of store; write one of {KINDS}'],
             id="the embedded default's memory",
         ),
         pytest.param(
             'kind = "redis"\n',
             "",
-            ['30:1: `kind` is missing; add `kind = "files"`, or another of s3, sql, redis, files'],
+            [
+                '30:1: `kind` is missing; add `kind = "files"`, or another of '
+                "s3, sql, redis, files, restic, rds-snapshots, ebs-snapshots, aws-backup"
+            ],
             id="a store without a kind",
         ),
         pytest.param(

@@ -19,6 +19,7 @@ def upgrade() -> None:
         "backup_set",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("store", sa.String(length=200), nullable=False),
+        sa.Column("told", sa.String(length=64), nullable=False),
         sa.Column("shown", LONG_TEXT, nullable=False),
         sa.Column("plans", LONG_TEXT, nullable=False),
         sa.Column("found", LONG_TEXT, nullable=False),

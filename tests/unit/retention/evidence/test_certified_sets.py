@@ -20,8 +20,15 @@ Change = Callable[[dict[str, Any]], object]
 AT, UNTIL = "2026-11-24T00:05:00.000000Z", "2026-12-31T00:00:00.000000Z"
 REFUSAL = "old place: no such file; quarantine: permission denied"
 ENDS: tuple[dict[str, str], ...] = (
-    {"set": "nightly/2026-11-20/", "end_state": "erased-verified", "reason": "deleted as a whole"},
-    {"set": "nightly/2026-11-21/", "end_state": "quarantined", "reason": "mixed", "until": UNTIL, "refusal": REFUSAL},
+    {"set": "nightly/2026-11-20/", "id": "a" * 16, "end_state": "erased-verified", "reason": "deleted as a whole"},
+    {
+        "set": "nightly/2026-11-21/",
+        "id": "b" * 16,
+        "end_state": "quarantined",
+        "reason": "mixed",
+        "until": UNTIL,
+        "refusal": REFUSAL,
+    },
 )
 
 

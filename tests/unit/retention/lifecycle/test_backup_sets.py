@@ -130,7 +130,7 @@ def test_a_lock_without_an_end_has_none() -> None:
 
 
 def end(state: EndState, until: datetime | None = None) -> SetEnd:
-    return SetEnd("backups", f"nightly/{state}/", state, f"because {state}", until)
+    return SetEnd("backups", "ab" * 8, f"nightly/{state}/", state, f"because {state}", until)
 
 
 def test_a_copy_is_as_good_as_its_worst_set_and_waits_for_the_last() -> None:
