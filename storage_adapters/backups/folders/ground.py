@@ -261,15 +261,24 @@ def _unlink(leaf: str, here: int) -> None:
         return
 
 
-def made_folders(descriptor: int, parts: Parts) -> int:
-    """A descriptor of the folder, made where need be so that only its owner may enter. The caller closes it."""
+def made_folders(descriptor: int, parts: Parts, *, alike: bool = False) -> int:
+    """A descriptor of the folder, made where need be. The caller closes it.
+
+    Only its owner may enter what is made; with `alike`, whoever may enter the folder above it.
+    """
     here = os.dup(descriptor)
     for part in parts:
         try:
-            if status_in(here, part) is None:
+            is_new = status_in(here, part) is None
+            if is_new:
                 os.mkdir(part, OWNER_ONLY, dir_fd=here)
                 os.fsync(here)
             deeper = os.open(part, FOLDER_FLAGS, dir_fd=here)
+            if is_new and alike:
+                above = os.fstat(here)
+                if os.geteuid() == 0:
+                    os.fchown(deeper, above.st_uid, above.st_gid)
+                os.fchmod(deeper, stat.S_IMODE(above.st_mode))
         except FileExistsError:
             deeper = os.open(part, FOLDER_FLAGS, dir_fd=here)  # somebody else made it just now
         finally:

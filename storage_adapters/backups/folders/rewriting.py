@@ -240,7 +240,11 @@ def _is_begun(spot: Spot) -> bool:
 @contextmanager
 def _work(ground: Ground, name: str) -> Iterator[int]:
     spot = ground.spot(name)
-    here = made_folders(ground.live_descriptor, (*spot.parts[:-1], _folder_of(name)))
+    above = made_folders(ground.live_descriptor, spot.parts[:-1], alike=True)  # gone since the set was moved away
+    try:
+        here = made_folders(above, (_folder_of(name),))
+    finally:
+        os.close(above)
     try:
         yield here
     finally:
