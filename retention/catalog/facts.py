@@ -17,6 +17,7 @@ from retention.model.hold import Hold
 
 _FACT = TypeAdapter(Fact)
 _HOLD = TypeAdapter(Hold)
+_LATER = ("consent", "withdrawn_consent")
 
 
 def lock_customer(session: Session, customer: str, now: datetime) -> None:
@@ -44,8 +45,12 @@ def share_customer(session: Session, customer: str) -> None:
 
 
 def digest_of(fact: Fact) -> str:
-    """What the fact says, as SHA-256 (hex), without when it was recorded: a repeat has the same."""
-    said = _FACT.dump_json(fact, exclude={"recorded_at"})
+    """What the fact says, as SHA-256 (hex), without when it was recorded: a repeat has the same.
+
+    Members that came later are left out where they say nothing, so that facts recorded before have the same digest still.
+    """
+    silent = {name for name in _LATER if getattr(fact, name) is None}
+    said = _FACT.dump_json(fact, exclude={"recorded_at", *silent})
     return hashlib.sha256(said).hexdigest()
 
 

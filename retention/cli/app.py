@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 import retention
-from retention.cli import backups, deletions, demo, evidence, facts, holds, keys, policies, standing
+from retention.cli import backups, consents, deletions, demo, evidence, facts, holds, keys, policies, standing
 from retention.cli.shown import say, tell
 
 UNEXPECTED = 70
@@ -28,6 +28,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 hold_app = typer.Typer(help="Orders that stop deletion.", no_args_is_help=True, rich_markup_mode=None)
+consent_app = typer.Typer(
+    help="The register of separate consents to transfers.", no_args_is_help=True, rich_markup_mode=None
+)
 backup_app = typer.Typer(
     help="Backup sets: inventory, the restore gate, and a rehearsal of it.", no_args_is_help=True, rich_markup_mode=None
 )
@@ -41,6 +44,10 @@ app.add_typer(hold_app, name="hold")
 hold_app.command()(holds.place)
 hold_app.command()(holds.release)
 hold_app.command("list")(holds.list_)
+app.add_typer(consent_app, name="consent")
+consent_app.command()(consents.record)
+consent_app.command()(consents.withdraw)
+consent_app.command("list")(consents.list_)
 app.add_typer(backup_app, name="backup")
 backup_app.command()(backups.scan)
 backup_app.command("list")(backups.list_)

@@ -208,6 +208,8 @@ FACT_WORDS: Mapping[FactType, Text] = {
     FactType.HOLD_PLACED: Text("作出保全", "hold placed"),
     FactType.HOLD_RELEASED: Text("解除保全", "hold released"),
     FactType.AGREEMENT_MADE: Text("另行约定", "agreement made"),
+    FactType.CONSENT_GRANTED: Text("单独同意出境", "consent to a transfer granted"),
+    FactType.CONSENT_WITHDRAWN: Text("撤回出境同意", "consent to a transfer withdrawn"),
 }
 
 STATE_WORDS: Mapping[StrandState, Text] = {

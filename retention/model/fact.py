@@ -11,6 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from retention.model.period import Period
+from retention.model.transfer import Consent
 
 
 class FactType(StrEnum):
@@ -30,6 +31,8 @@ class FactType(StrEnum):
     HOLD_PLACED = "hold-placed"
     HOLD_RELEASED = "hold-released"
     AGREEMENT_MADE = "agreement-made"
+    CONSENT_GRANTED = "consent-granted"
+    CONSENT_WITHDRAWN = "consent-withdrawn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,8 @@ class Fact:
     at: when it happened, aware UTC. recorded_at: when the service was told. `service=None` means all of the customer's
     services; `subscription=None` all subscriptions of the service. Only the detail that its type calls for is set:
     `part` (data-deleted, deletion-ordered), `hold` (hold-placed; hold-released sets only `hold.hold`), `agreement`
-    (agreement-made), `withdraws` (deletion-withdrawn: the fact that is taken back).
+    (agreement-made), `withdraws` (deletion-withdrawn: the fact that is taken back), `consent` (consent-granted),
+    `withdrawn_consent` (consent-withdrawn: its id).
     """
 
     key: FactKey
@@ -108,6 +112,8 @@ class Fact:
     agreement: Agreement | None = None
     withdraws: FactKey | None = None
     ground: str = ""
+    consent: Consent | None = None
+    withdrawn_consent: str | None = None
 
     @property
     def order(self) -> tuple[datetime, str, str]:

@@ -29,6 +29,9 @@ STARTING = ENDINGS | INSTRUCTIONS
 MOVES_DATES = frozenset({FactType.AGREEMENT_MADE, FactType.HOLD_PLACED, FactType.HOLD_RELEASED})
 """Facts that start and end nothing: they say until when something waits."""
 
+CONSENTS = frozenset({FactType.CONSENT_GRANTED, FactType.CONSENT_WITHDRAWN})
+"""Facts about transfers, which start no deletion and take none back."""
+
 CANCELS: Mapping[FactType, frozenset[FactType]] = {
     FactType.ARREARS_CLEARED: frozenset({FactType.ARREARS_STARTED}),
     FactType.SERVICE_RENEWED: frozenset(

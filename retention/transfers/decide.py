@@ -193,6 +193,8 @@ class _Weighing:
         law, ciio = self.known.law, self.terms.is_ciio
         if ciio is None:
             self.unknown.append(ground(Code.CIIO_UNKNOWN))
+            if not important:
+                return None
         if important or ciio:
             code = Code.ASSESSMENT_FOR_IMPORTANT if important else Code.ASSESSMENT_FOR_CIIO
             self._note_need(code, law.assessment_basis)

@@ -6,6 +6,7 @@ Source: CloudEvents 1.0.2, Required Attributes, Optional Attributes; JSON Event 
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from retention.errors import InputError
 from retention.model.fact import Agreement, Fact, FactKey, FactType, HoldTerms, Part, RowKey
 from retention.model.period import Period, parse_period
+from retention.model.transfer import Consent
 from retention.workflows.record_facts import Numbered
 
 MOST_BYTES = 256 * 1024 * 1024
@@ -46,7 +48,20 @@ def _of_this_age(instant: datetime) -> datetime:
 
 _Instant = Annotated[AwareDatetime, AfterValidator(_of_this_age)]
 _Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_without_controls)]
+
+
+def _says_something(text: str) -> str:
+    """Source: PIPL art. 14, 39: a consent is informed and specific; "everything" informs of nothing."""
+    if not text.strip() or text.strip().casefold() in _BLANKET:
+        raise ValueError("says nothing in particular, and a consent is specific; name it")
+    return text
+
+
+_BLANKET = frozenset(
+    {"*", "-", "all", "any", "anybody", "everything", "everyone", "various", "n/a", "全部", "所有", "任何", "一切"}
+)
 _Text = Annotated[str, Field(max_length=2_000), AfterValidator(_without_nul)]
+_Specific = Annotated[_Text, AfterValidator(_says_something)]
 
 
 class _Form(BaseModel):
@@ -77,6 +92,19 @@ class _Data(_Form):
     buffer: Annotated[str, Field(max_length=40)] | None = None
     document: _Text | None = None
     withdraws: _FactRef | None = None
+    consent: _Name | None = None
+    purpose: _Specific | None = None
+    recipient: _Specific | None = None
+    contact: _Specific | None = None
+    destination: Annotated[str, Field(pattern="^[A-Z]{2}$")] | None = None
+    method: _Specific | None = None
+    categories: Annotated[list[_Specific], Field(min_length=1, max_length=100)] | None = None
+    rights: _Specific | None = None
+    given_at: _Instant | None = Field(default=None, alias="given-at")
+    how_given: _Specific | None = Field(default=None, alias="how-given")
+    separate: bool | None = None
+    valid_from: _Instant | None = Field(default=None, alias="valid-from")
+    valid_until: _Instant | None = Field(default=None, alias="valid-until")
 
     @field_validator("buffer")
     @classmethod
@@ -115,6 +143,24 @@ class _Event(BaseModel):
 
 _SERVICE = frozenset({"service", "subscription", "ground"})
 _PART = frozenset({"dataset", "prefix", "objects", "table", "keys", "ground"})
+_CONSENT = (
+    "consent",
+    "dataset",
+    "purpose",
+    "service",
+    "recipient",
+    "contact",
+    "destination",
+    "method",
+    "categories",
+    "rights",
+    "given_at",
+    "how_given",
+    "separate",
+    "document",
+    "valid_from",
+)
+"""What a separate consent says. Source: PIPL art. 39; clause 6.12."""
 _ALLOWED = {
     FactType.DATA_DELETED: _PART | {"service", "subscription"},
     FactType.DELETION_ORDERED: _PART | {"service", "subscription", "authority", "document"},
@@ -122,6 +168,8 @@ _ALLOWED = {
     FactType.HOLD_PLACED: frozenset({"hold", "dataset", "ground", "authority", "review_at", "document"}),
     FactType.HOLD_RELEASED: frozenset({"hold", "ground", "authority", "document"}),
     FactType.AGREEMENT_MADE: frozenset({"service", "buffer", "document"}),
+    FactType.CONSENT_GRANTED: frozenset({*_CONSENT, "valid_until"}),
+    FactType.CONSENT_WITHDRAWN: frozenset({"consent", "ground"}),
 }
 _REQUIRED = {
     FactType.SERVICE_ACTIVATED: ("service",),
@@ -134,6 +182,8 @@ _REQUIRED = {
     FactType.HOLD_PLACED: ("hold", "ground", "authority"),
     FactType.HOLD_RELEASED: ("hold",),
     FactType.AGREEMENT_MADE: ("buffer", "document"),
+    FactType.CONSENT_GRANTED: _CONSENT,
+    FactType.CONSENT_WITHDRAWN: ("consent",),
 }
 """Every instruction and every hold needs its recorded ground (clause 6.9)."""
 
@@ -243,6 +293,21 @@ def _misfits(kind: FactType, data: _Data) -> list[str]:
         problems.append("data.service: is missing; a subscription is of one service")
     if kind in (FactType.DATA_DELETED, FactType.DELETION_ORDERED):
         problems += _part_problems(data)
+    if kind is FactType.CONSENT_GRANTED:
+        problems += _consent_problems(data)
+    return problems
+
+
+def _consent_problems(data: _Data) -> list[str]:
+    problems = []
+    if data.separate is False:
+        problems.append(
+            "data.separate: a consent that was given together with another is none for a transfer (PIPL, 39)"
+        )
+    if data.document is not None and re.fullmatch(r"[0-9a-f]{64}", data.document) is None:
+        problems.append("data.document: is the SHA-256 of the signed document, 64 hex digits")
+    if data.valid_from and data.valid_until and data.valid_until <= data.valid_from:
+        problems.append("data.valid-until: is not after valid-from")
     return problems
 
 
@@ -279,6 +344,33 @@ def _fact(event: _Event, kind: FactType, recorded_at: datetime) -> Fact:
         agreement=Agreement(_period(data), data.document or "") if kind is FactType.AGREEMENT_MADE else None,
         withdraws=FactKey(data.withdraws.source, data.withdraws.id) if data.withdraws else None,
         ground=data.ground or "",
+        consent=_consent(event) if kind is FactType.CONSENT_GRANTED else None,
+        withdrawn_consent=data.consent if kind is FactType.CONSENT_WITHDRAWN else None,
+    )
+
+
+def _consent(event: _Event) -> Consent:
+    data = event.data
+    assert data.given_at is not None  # `_misfits` has made sure of everything that is needed
+    assert data.valid_from is not None
+    return Consent(
+        id=data.consent or "",
+        customer=event.subject,
+        dataset=data.dataset or "",
+        purpose=data.purpose or "",
+        service=data.service or "",
+        recipient=data.recipient or "",
+        contact=data.contact or "",
+        destination=data.destination or "",
+        method=data.method or "",
+        categories=tuple(data.categories or ()),
+        rights=data.rights or "",
+        given_at=data.given_at.astimezone(UTC),
+        how_given=data.how_given or "",
+        is_separate=bool(data.separate),
+        document=data.document or "",
+        valid_from=data.valid_from.astimezone(UTC),
+        valid_until=data.valid_until.astimezone(UTC) if data.valid_until else None,
     )
 
 

@@ -79,6 +79,10 @@ def _problem(fact: Fact, policy: Policy, now: datetime) -> str | None:
     if fact.service is not None and fact.service not in policy.services:
         return f"service {fact.service!r} is not in the policy; it has {', '.join(sorted(policy.services))}"
     dataset = fact.part.dataset if fact.part else fact.hold.dataset if fact.hold else None
+    if fact.consent is not None:
+        dataset = fact.consent.dataset
+        if fact.consent.destination == policy.home:
+            return f"destination {policy.home} is home; nothing that stays there needs a consent"
     if dataset is not None and dataset not in policy.datasets:
         return f"dataset {dataset!r} is not in the policy; it has {', '.join(sorted(policy.datasets))}"
     unplaceable = unplaceable_locations(policy, fact.customer)
@@ -261,7 +265,12 @@ def _bring_back(journal: Journal, session: Session, record: StrandRecord, case: 
 
 
 def _fact_entry(journal: Journal, fact: Fact, now: datetime) -> Entry:
-    kinds = {FactType.HOLD_PLACED: EntryType.HOLD_PLACED, FactType.HOLD_RELEASED: EntryType.HOLD_RELEASED}
+    kinds = {
+        FactType.HOLD_PLACED: EntryType.HOLD_PLACED,
+        FactType.HOLD_RELEASED: EntryType.HOLD_RELEASED,
+        FactType.CONSENT_GRANTED: EntryType.CONSENT_GRANTED,
+        FactType.CONSENT_WITHDRAWN: EntryType.CONSENT_WITHDRAWN,
+    }
     body: dict[str, JsonValue] = {
         "customer": journal.customer(fact.customer),
         "fact": journal.commitments.of("fact", str(fact.key)),
@@ -271,6 +280,11 @@ def _fact_entry(journal: Journal, fact: Fact, now: datetime) -> Entry:
     }
     if fact.service is not None:
         body["service"] = fact.service
+    consent = fact.consent.id if fact.consent else fact.withdrawn_consent
+    if consent is not None:
+        body["consent"] = journal.commitments.of("consent", consent)
+    if fact.consent is not None:
+        body |= {"dataset": fact.consent.dataset, "destination": fact.consent.destination}
     return Entry(kinds.get(fact.type, EntryType.FACT_RECORDED), now, body)
 
 

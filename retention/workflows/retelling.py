@@ -32,7 +32,15 @@ from retention.workflows.journal import Journal, Told
 from retention.workflows.record_facts import Tally, put_facts
 from retention.workflows.roll_keys import note_unrecoverable
 
-FACTS = frozenset({EntryType.FACT_RECORDED, EntryType.HOLD_PLACED, EntryType.HOLD_RELEASED})
+FACTS = frozenset(
+    {
+        EntryType.FACT_RECORDED,
+        EntryType.HOLD_PLACED,
+        EntryType.HOLD_RELEASED,
+        EntryType.CONSENT_GRANTED,
+        EntryType.CONSENT_WITHDRAWN,
+    }
+)
 OF_FACTS = frozenset({EntryType.CASE_OPENED, EntryType.CASE_CHANGED, EntryType.FACT_CONTRADICTS})
 """What is written only where facts are recorded, right behind them."""
 

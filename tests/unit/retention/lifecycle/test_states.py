@@ -17,7 +17,7 @@ from retention.lifecycle.states import (
 )
 from retention.model.case import StrandState
 from retention.model.fact import FactType
-from retention.model.fact_roles import CANCELS, ENDINGS, INSTRUCTIONS, MOVES_DATES, STARTING
+from retention.model.fact_roles import CANCELS, CONSENTS, ENDINGS, INSTRUCTIONS, MOVES_DATES, STARTING
 
 # One line per state: where each event leads, in the order of the heading; "." is nowhere.
 TABLE = """
@@ -86,8 +86,8 @@ def test_every_fact_in_every_state(state: StrandState, told: FactType, started_b
     assert is_too_late(state, event) == (takes_back and not can_come_back and state is not StrandState.BROUGHT_BACK)
 
 
-def test_every_fact_either_starts_or_takes_back_or_moves_dates() -> None:
-    kinds = [ENDINGS, INSTRUCTIONS, frozenset(CANCELS), MOVES_DATES]
+def test_every_fact_either_starts_or_takes_back_or_moves_dates_or_is_about_transfers() -> None:
+    kinds = [ENDINGS, INSTRUCTIONS, frozenset(CANCELS), MOVES_DATES, CONSENTS]
     assert sorted(fact for kind in kinds for fact in kind) == sorted(FactType)
 
 

@@ -1,0 +1,102 @@
+"""Consents: a customer's separate consent to a transfer is granted and withdrawn as a fact; the register never edits."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from uuid import uuid4
+
+from retention.catalog import facts as fact_rows
+from retention.errors import InputError
+from retention.model.fact import FactType
+from retention.model.transfer import Consent
+from retention.transfers.register import consents_of
+from retention.workflows.deployment import Deployment
+from retention.workflows.read_facts import fact_of
+from retention.workflows.record_facts import Numbered, Recorded, record_facts
+
+_SOURCE = "/retention/consent"
+
+
+class ConsentState(StrEnum):
+    """Whether a consent counts now."""
+
+    STANDS = "stands"
+    NOT_YET = "not-yet"
+    EXPIRED = "expired"
+    WITHDRAWN = "withdrawn"
+
+
+@dataclass(frozen=True, slots=True)
+class ListedConsent:
+    """A consent of the register and whether it counts now."""
+
+    consent: Consent
+    state: ConsentState
+
+
+def grant_consent(deployment: Deployment, customer: str, data: Mapping[str, object]) -> Recorded:
+    """The consent is in the register. `data` as docs/formats/facts.md says of consent-granted.
+
+    Raises InputError with everything that is missing, bundled or unspecific, and for an id that the customer's register has.
+    """
+    known = {each.consent.id for each in list_consents(deployment, customer)}
+    if data.get("consent") in known:
+        raise InputError(
+            f"consent {data['consent']!r} is in the register already; a consent is never edited, give another id"
+        )
+    return _record(deployment, FactType.CONSENT_GRANTED, customer, data)
+
+
+def withdraw_consent(deployment: Deployment, customer: str, consent: str, ground: str = "") -> Recorded:
+    """The consent counts no more, from now on. InputError where the customer has none of this id, or it was withdrawn."""
+    standing = [
+        each.consent.id for each in list_consents(deployment, customer) if each.state is not ConsentState.WITHDRAWN
+    ]
+    if consent not in standing:
+        there = f"there are: {', '.join(standing)}" if standing else "the customer has none"
+        raise InputError(f"consent {consent!r} cannot be withdrawn; {there}")
+    data = {"consent": consent, **({"ground": ground} if ground else {})}
+    return _record(deployment, FactType.CONSENT_WITHDRAWN, customer, data)
+
+
+def hash_of_file(path: Path) -> str:
+    """The SHA-256 (hex) of a file of any size. Raises OSError where it cannot be read."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def list_consents(deployment: Deployment, customer: str | None = None) -> tuple[ListedConsent, ...]:
+    """Every consent (of one customer), whatever its state, by customer, when it was given, and id."""
+    now = deployment.clock.now()
+    with deployment.catalog.reading() as session:
+        names = fact_rows.customers(session) if customer is None else (customer,)
+        consents = [consent for name in names for consent in consents_of(fact_rows.facts_of(session, name))]
+    found = []
+    for consent in consents:
+        state = ConsentState.STANDS
+        if consent.withdrawn_at is not None and consent.withdrawn_at <= now:
+            state = ConsentState.WITHDRAWN
+        elif consent.valid_from > now:
+            state = ConsentState.NOT_YET
+        elif consent.valid_until is not None and consent.valid_until <= now:
+            state = ConsentState.EXPIRED
+        found.append(ListedConsent(consent, state))
+    return tuple(found)
+
+
+def _record(deployment: Deployment, kind: FactType, customer: str, data: Mapping[str, object]) -> Recorded:
+    now = deployment.clock.now()
+    event = {
+        "specversion": "1.0",
+        "id": str(uuid4()),
+        "source": _SOURCE,
+        "type": str(kind),
+        "subject": customer,
+        "time": now.isoformat(),
+        "data": dict(data),
+    }
+    return record_facts(deployment, [Numbered("consent", fact_of(event, now))])
