@@ -224,7 +224,8 @@ class BackupStore(Protocol):
 class Removed:
     """How many rows or members were taken out of a file.
 
-    unlisted: tables that look like they hold a customer's data and that no removal lists; they were not touched.
+    unlisted: tables that look like they hold a customer's data and that no removal lists, and "large objects", which are
+    nobody's; they were not touched.
     """
 
     count: int
