@@ -17,6 +17,7 @@ from storage_adapters.backups.contract import Whereabouts
 from storage_adapters.backups.folders import FolderBackups
 from tests.services.buckets import fresh_bucket
 from tests.services.cloud import Cloud, enforced_cloud
+from tests.services.passage import let_others_pass
 
 
 class FolderBench:
@@ -72,8 +73,7 @@ class FolderBench:
 @pytest.fixture
 def open_folder(tmp_path: Path) -> Path:
     """A folder below which another user can enter what is open to it: the test's own is closed above."""
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o711)
+    let_others_pass(tmp_path)
     return tmp_path
 
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
@@ -21,6 +21,8 @@ from storage_adapters.errors import NotFound, Refused, Unavailable
 
 NAME = "nightly/2026-11-10/"
 FILES = {"db.sql": b"-- old", "photos/one.jpg": b"jpg" * 500}
+from tests.services.passage import let_others_pass
+
 CHANGES = ("rename", "unlink", "rmdir", "mkdir", "fsync", "write", "chmod", "link")
 NIGHTLY = (SetLayout("nightly/"),)
 
@@ -254,8 +256,7 @@ def test_a_quarantine_folder_that_others_may_enter_takes_nothing(root: Path, tmp
     (tmp_path / "quarantine").chmod(0o755)
     for folder in (tmp_path / "quarantine").rglob("*"):
         folder.chmod(0o755)
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o711)
+    let_others_pass(tmp_path)
     attempt = store.try_reading(NAME)
     assert not attempt.is_refused
     assert "db.sql" not in attempt.how
@@ -299,10 +300,7 @@ def test_a_set_written_to_while_it_is_rewritten_is_left_alone(root: Path) -> Non
 def test_the_normal_user_is_the_one_who_tries(root: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("only root becomes another user")
-    with suppress(OSError):
-        root.parent.chmod(0o711)
-    for folder in root.parents[:3]:
-        folder.chmod(0o711)
+    let_others_pass(root.parent)
     store = FolderBackups("nas", root, None, normal_user="root")
     store.quarantine(NAME)
     assert not store.try_reading(NAME).is_refused, "root reads whatever its mode"
@@ -362,8 +360,7 @@ for name in ("nightly/a/", "nightly/s.sql"):
 
 @pytest.mark.parametrize("moves", [True, False], ids=["with a quarantine folder", "with fences"])
 def test_an_owner_who_is_not_root_can_do_everything_and_says_what_was_not_tried(tmp_path: Path, moves: bool) -> None:
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o711)
+    let_others_pass(tmp_path)
     own = tmp_path / "own"
     own.mkdir()
     if os.geteuid() == 0:
