@@ -18,10 +18,10 @@ from storage_adapters.backups.contract import SetLayout, Whereabouts
 from storage_adapters.backups.folders import FolderBackups
 from storage_adapters.contract import ItemResult
 from storage_adapters.errors import NotFound, Refused, Unavailable
+from tests.services.passage import let_others_pass
 
 NAME = "nightly/2026-11-10/"
 FILES = {"db.sql": b"-- old", "photos/one.jpg": b"jpg" * 500}
-from tests.services.passage import let_others_pass
 
 CHANGES = ("rename", "unlink", "rmdir", "mkdir", "fsync", "write", "chmod", "link")
 NIGHTLY = (SetLayout("nightly/"),)
