@@ -93,6 +93,20 @@ class TransferRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Crossing:
+    """Something that is about to leave: whose data of which dataset goes where. None is "cannot be told".
+
+    source, destination: territories. place: what it goes to, for the message: a bucket, an endpoint, a database; no secret.
+    """
+
+    customer: str | None
+    dataset: str | None
+    source: str | None
+    destination: str | None
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
 class DatasetNature:
     """What a dataset is, as far as law asks. None is "not said". Services: those that it is kept for."""
 
