@@ -65,6 +65,7 @@ class Parts:
     ledger_keys: LedgerKeys
     stores: Mapping[str, Store]
     store_kinds: Mapping[str, str]
+    store_regions: Mapping[str, str] = field(default_factory=dict)
     roll_every: timedelta = timedelta(days=1)
     lease_term: timedelta = timedelta(seconds=15)
     particulars: Path | None = None
@@ -108,6 +109,7 @@ def assemble(parts: Parts, clock: Clock | None = None) -> Deployment:
         clock=clock,
         wall=wall,
         store_kinds=parts.store_kinds,
+        store_regions=parts.store_regions,
         backups=parts.backups,
         roll_every=parts.roll_every,
         lease_term=parts.lease_term,
@@ -153,6 +155,7 @@ def open_deployment(settings: Settings, clock: Clock | None = None) -> Deploymen
         ledger_keys=keys,
         stores={name: open_store(name, store) for name, store in settings.stores.items() if holds_data(store)},
         store_kinds=settings.store_kinds,
+        store_regions={name: store.region for name, store in settings.stores.items() if store.region},
         backups=backup_parts(settings.stores, settings.backups),
         roll_every=settings.keys.roll,
         lease_term=settings.daemon.lease,

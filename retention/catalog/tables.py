@@ -251,6 +251,33 @@ class EpochRow(SQLModel, table=True):
     entry: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
 
 
+class DecisionRow(SQLModel, table=True):
+    """A decision on a transfer, as it was made. `used_at`: when something first went under it."""
+
+    __tablename__ = "transfer_decision"
+    __table_args__ = (Index("transfer_decision_about", "customer", "dataset", "destination"), _EXACT)
+    id: str = Field(sa_column=_name(key=True, length=32))
+    customer: str = Field(sa_column=_name())
+    dataset: str = Field(sa_column=_name())
+    destination: str = Field(sa_column=_name(length=8))
+    verdict: str = Field(sa_column=_name(length=32))
+    request: str = Field(sa_column=Column(LONG_TEXT, nullable=False))
+    decision: str = Field(sa_column=Column(LONG_TEXT, nullable=False))
+    decided_at: datetime = Field(sa_column=_instant(optional=False, index=True))
+    used_at: datetime | None = Field(default=None, sa_column=_instant(index=True))
+    entry: int = Field(sa_column=Column(BigInteger, nullable=False))
+
+
+class AbroadPersonRow(SQLModel, table=True):
+    """A person whose information went abroad in a year, as a commitment; so that each is counted once."""
+
+    __tablename__ = "abroad_person"
+    __table_args__: ClassVar[dict[str, str]] = _EXACT
+    year: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
+    person: str = Field(sa_column=_name(key=True, length=64))
+    sensitive: bool = False
+
+
 class LeaseRow(SQLModel, table=True):
     """Who may act. `epoch` grows with every change of holder; a write under an older one is refused."""
 

@@ -11,7 +11,19 @@ from typing import Annotated
 import typer
 
 import retention
-from retention.cli import backups, consents, deletions, demo, evidence, facts, holds, keys, policies, standing
+from retention.cli import (
+    backups,
+    consents,
+    deletions,
+    demo,
+    evidence,
+    facts,
+    holds,
+    keys,
+    policies,
+    standing,
+    transfers,
+)
 from retention.cli.shown import say, tell
 
 UNEXPECTED = 70
@@ -31,6 +43,7 @@ hold_app = typer.Typer(help="Orders that stop deletion.", no_args_is_help=True, 
 consent_app = typer.Typer(
     help="The register of separate consents to transfers.", no_args_is_help=True, rich_markup_mode=None
 )
+transfer_app = typer.Typer(help="The cross-border gate.", no_args_is_help=True, rich_markup_mode=None)
 backup_app = typer.Typer(
     help="Backup sets: inventory, the restore gate, and a rehearsal of it.", no_args_is_help=True, rich_markup_mode=None
 )
@@ -48,6 +61,8 @@ app.add_typer(consent_app, name="consent")
 consent_app.command()(consents.record)
 consent_app.command()(consents.withdraw)
 consent_app.command("list")(consents.list_)
+app.add_typer(transfer_app, name="transfer")
+transfer_app.command()(transfers.check)
 app.add_typer(backup_app, name="backup")
 backup_app.command()(backups.scan)
 backup_app.command("list")(backups.list_)

@@ -51,7 +51,7 @@ _SUBJECT: ContextVar[Subject | None] = ContextVar("subject", default=None)
 
 @contextmanager
 def working_for(customer: str, dataset: str) -> Iterator[None]:
-    """Within the block, whatever leaves is this customer's data of this dataset; blocks may be nested, the inner one counts."""
+    """Within the block, whatever leaves is this customer's data of this dataset. Of nested blocks the inner one counts."""
     token = _SUBJECT.set(Subject(customer, dataset))
     try:
         yield

@@ -76,7 +76,8 @@ class TransferRequest:
 
     source, destination: territories (`CN`, `SG`). persons, sensitive_persons: individuals it would add to those of this
     year, the second those of whom sensitive information is in it. foreign_authority: whether a foreign court or agency asks
-    for it, and then approval: the reference of the competent authority's approval (PIPL art. 41).
+    for it, and then approval: the reference of the competent authority's approval (PIPL art. 41). persons_are_named: they
+    were told one by one, and `persons` counts only those who are new this year.
     """
 
     customer: str
@@ -90,6 +91,7 @@ class TransferRequest:
     sensitive_persons: int | None = None
     foreign_authority: bool = False
     approval: str | None = None
+    persons_are_named: bool = False
 
 
 @dataclass(frozen=True, slots=True)

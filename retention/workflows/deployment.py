@@ -70,8 +70,8 @@ class Deployment:
     """The open parts of one service.
 
     clock: legal time, which a demo may run fast. wall: the machine's own clock, for leases. store_kinds: the kind of each
-    store (s3, sql, redis, files). roll_every: how old an epoch key gets. lease_term: how long a silent daemon keeps others
-    from acting.
+    store (s3, sql, redis, files). store_regions: where each lies, of those that say so. roll_every: how old an epoch key
+    gets. lease_term: how long a silent daemon keeps others from acting.
     """
 
     catalog: Catalog
@@ -83,6 +83,7 @@ class Deployment:
     clock: Clock
     wall: Clock
     store_kinds: Mapping[str, str] = field(default_factory=dict)
+    store_regions: Mapping[str, str] = field(default_factory=dict)
     backups: BackupParts = field(default_factory=BackupParts)
     shelf: PolicyShelf = field(default_factory=PolicyShelf)
     roll_every: timedelta = timedelta(days=1)

@@ -116,7 +116,7 @@ def test_every_decision_is_an_entry_and_the_withdrawal_counts_at_once(provider: 
 
 
 def codes(provider: Provider, request: TransferRequest) -> list[str]:
-    decision = check_transfer(provider.deployment, request)
+    decision = check_transfer(provider.deployment, request).decision
     assert decision.verdict is not Verdict.ALLOW, (
         "the policy says neither what the dataset is nor whether we are a CIIO"
     )

@@ -1,0 +1,161 @@
+"""Decisions on transfers: kept, counted by distinct persons, and asked again at every use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from retention.clock import ManualClock
+from retention.errors import InputError
+from retention.evidence.entries import EntryType, decode_entry
+from retention.model.transfer import TransferRequest, Verdict
+from retention.workflows.adopt_policy import adopt_policy
+from retention.workflows.consents import grant_consent, withdraw_consent
+from retention.workflows.decide_transfer import TransferDenied, check_transfer, territory_of, use_decision
+from tests.workflow.conftest import POLICY, START, Provider, open_provider
+
+TRANSFERS = """
+transfers:
+  clause: "6.12"
+  regions: {cn-north-1: CN, ap-southeast-1: SG}
+  require: [necessity, separate-consent, legal-measure]
+  legal-measures: [security-assessment, standard-contract, certification, exemption]
+  ciio: false
+"""
+CONSENT: dict[str, object] = {
+    "consent": "K-1",
+    "dataset": "models",
+    "purpose": "support",
+    "service": "training",
+    "recipient": "Lion Pte",
+    "contact": "privacy@lion.example",
+    "destination": "SG",
+    "method": "API",
+    "categories": ["weights"],
+    "rights": "privacy@lion.example",
+    "given-at": "2026-11-01T09:00:00+08:00",
+    "how-given": "signed on paper",
+    "separate": True,
+    "document": "ab" * 32,
+    "valid-from": "2026-11-01T09:00:00+08:00",
+}
+REQUEST = TransferRequest("c-1", "models", "CN", "SG", "Lion Pte", "support", "training", 10, 0)
+
+
+@pytest.fixture
+def provider(tmp_path: Path) -> Iterator[Provider]:
+    opened = open_provider(tmp_path, ManualClock(START))
+    flags = "personal-information: true\n    sensitive-information: false\n    important-data: false"
+    text = POLICY.replace("personal-information: true", flags) + TRANSFERS
+    (tmp_path / "policies.yaml").write_text(text, encoding="utf-8")
+    adopt_policy(opened.deployment, tmp_path / "policies.yaml")
+    opened.tell("service-activated", "c-1", service="training")
+    grant_consent(opened.deployment, "c-1", CONSENT)
+    yield opened
+    opened.deployment.close()
+
+
+def persons_counted(provider: Provider) -> int:
+    """How many persons the next decision counts, as its ledger entry and reason say."""
+    decided = check_transfer(provider.deployment, REQUEST)
+    (few,) = [ground for ground in decided.decision.grounds if ground.code == "few-persons"]
+    return int(few.about["persons"]) - 10
+
+
+def test_an_allowed_transfer_is_kept_with_what_it_rests_on(provider: Provider) -> None:
+    decided = check_transfer(provider.deployment, REQUEST)
+    assert (decided.decision.verdict, decided.decision.consent) == (Verdict.ALLOW, "K-1")
+    entry = decode_entry(provider.deployment.journal.ledger.entry(decided.entry))
+    assert entry.type is EntryType.TRANSFER_DECIDED
+    assert (entry.body["verdict"], entry.body["destination"]) == ("allow", "SG")
+
+
+def test_asking_counts_nobody_and_using_counts_once(provider: Provider) -> None:
+    first = check_transfer(provider.deployment, REQUEST)
+    assert persons_counted(provider) == 0
+    for _ in range(3):
+        use_decision(provider.deployment, first.id)
+    assert persons_counted(provider) == 10
+    second = check_transfer(provider.deployment, REQUEST)
+    use_decision(provider.deployment, second.id)
+    assert persons_counted(provider) == 20, "nobody can tell that these are the same ten"
+
+
+def test_persons_who_are_named_count_once_a_year(provider: Provider) -> None:
+    for names in (["a", "b", "c"], ["b", "c", "d"], ["a", "a"]):
+        decided = check_transfer(provider.deployment, REQUEST, names)
+        use_decision(provider.deployment, decided.id, names)
+    assert persons_counted(provider) == 4
+    with provider.deployment.catalog.reading() as session:
+        from sqlmodel import select
+
+        from retention.catalog.tables import AbroadPersonRow
+
+        stored = session.exec(select(AbroadPersonRow.person)).all()
+    assert all(len(person) == 64 for person in stored), "as commitments, not as names"
+
+
+def test_the_count_begins_anew_on_the_first_of_january_in_shanghai(provider: Provider) -> None:
+    decided = check_transfer(provider.deployment, REQUEST)
+    use_decision(provider.deployment, decided.id)
+    provider.clock.advance(datetime(2026, 12, 31, 15, 59, tzinfo=UTC) - provider.clock.now())
+    assert persons_counted(provider) == 10
+    provider.pass_time(minutes=1)
+    assert persons_counted(provider) == 0
+
+
+def test_a_decision_is_asked_again_at_every_use(provider: Provider) -> None:
+    decided = check_transfer(provider.deployment, REQUEST)
+    use_decision(provider.deployment, decided.id)
+    withdraw_consent(provider.deployment, "c-1", "K-1")
+    with pytest.raises(TransferDenied, match="consent-withdrawn"):
+        use_decision(provider.deployment, decided.id)
+
+
+def test_what_was_denied_cannot_be_used_and_what_is_not_there_neither(provider: Provider) -> None:
+    denied = check_transfer(provider.deployment, TransferRequest("c-2", "models", "CN", "SG"))
+    assert denied.decision.verdict is Verdict.DENY
+    with pytest.raises(TransferDenied):
+        use_decision(provider.deployment, denied.id)
+    with pytest.raises(InputError, match="no decision"):
+        use_decision(provider.deployment, "nothing")
+
+
+def test_the_hundred_thousandth_person_needs_a_measure(provider: Provider) -> None:
+    big = TransferRequest("c-1", "models", "CN", "SG", "Lion Pte", "support", "training", 99_995, 0)
+    use_decision(provider.deployment, check_transfer(provider.deployment, big).id)
+    decided = check_transfer(provider.deployment, REQUEST).decision
+    assert (decided.verdict, [ground.code for ground in decided.grounds]) == (Verdict.DENY, ["no-measure"])
+
+
+@pytest.mark.parametrize(
+    ("place", "territory"),
+    [
+        ("SG", "SG"),
+        ("ap-southeast-1", "SG"),
+        ("cn-north-1", "CN"),
+        ("objects", None),
+        ("eu-west-1", None),
+        ("sg", None),
+    ],
+    ids=[
+        "a territory",
+        "a region",
+        "home",
+        "a store that does not say where it lies",
+        "a region nobody told",
+        "no word",
+    ],
+)
+def test_a_place_lies_where_the_policy_says_or_nowhere(provider: Provider, place: str, territory: str | None) -> None:
+    assert territory_of(provider.deployment, place) == territory
+
+
+def test_no_decision_names_anybody_in_the_ledger(provider: Provider) -> None:
+    check_transfer(provider.deployment, REQUEST, ["zhang-san", "li-si"])
+    provider.deployment.journal.publish()
+    raw = b"".join(provider.deployment.journal.ledger.entries())
+    assert not any(name in raw for name in (b"c-1", b"zhang-san", b"li-si", b"K-1"))
