@@ -34,10 +34,13 @@ class Code(StrEnum):
     IMPORTANCE_UNKNOWN = "importance-unknown"
     CIIO_UNKNOWN = "ciio-unknown"
     PERSONS_UNKNOWN = "persons-unknown"
+    CUSTOMER_UNKNOWN = "customer-unknown"
+    DATASET_MISSING = "dataset-missing"
 
     AUTHORITY_NOT_APPROVED = "authority-not-approved"
     SERVICE_NOT_ORDERED = "service-not-ordered"
     NOT_NEEDED = "not-needed"
+    NO_DECISION = "no-decision"
     NO_CONSENT = "no-consent"
     CONSENT_NOT_SEPARATE = "consent-not-separate"
     CONSENT_WITHDRAWN = "consent-withdrawn"
@@ -130,6 +133,11 @@ SENTENCES: Mapping[Code, Sentence] = {
         "whether the provider is a critical information infrastructure operator is not said",
     ),
     Code.PERSONS_UNKNOWN: Sentence("未说明涉及的人数", "how many persons it is about is not said", "CAC Order 16"),
+    Code.CUSTOMER_UNKNOWN: Sentence("不知道是谁的数据", "whose data it is is not known", "6.12"),
+    Code.DATASET_MISSING: Sentence("不知道属于哪个数据集", "of which dataset it is is not known", "6.12"),
+    Code.NO_DECISION: Sentence(
+        "尚未就数据集 {dataset} 作出允许的决定", "no decision allows it for the dataset {dataset}", "6.12"
+    ),
     Code.AUTHORITY_NOT_APPROVED: Sentence(
         "外国司法或者执法机构的请求，未经主管机关批准",
         "a foreign court or agency asks for it, and the competent authority has not approved",

@@ -30,7 +30,11 @@ _EVERYTHING = frozenset({"necessity", "separate-consent", "legal-measure"})
 
 
 class TransferDenied(RefusedByRule):
-    """The transfer is not allowed (any more); the message names the reasons."""
+    """The transfer is not allowed (any more); the message names the reasons, `decision` has them."""
+
+    def __init__(self, message: str, decision: Decision) -> None:
+        super().__init__(message)
+        self.decision = decision
 
 
 def check_transfer(
@@ -70,8 +74,9 @@ def use_decision(deployment: Deployment, decision_id: str, persons: Iterable[str
         policy = deployment.shelf.in_force(session, now)
         decision = decide(request, terms_of(policy), circumstances(deployment, session, request.customer))
         if decided.decision.verdict is not Verdict.ALLOW or decision.verdict is not Verdict.ALLOW:
-            codes = ", ".join(ground.code for ground in decision.grounds)
-            raise TransferDenied(f"decision {decision_id} does not allow it any more: {codes}")
+            against = decision if decision.verdict is not Verdict.ALLOW else decided.decision
+            codes = ", ".join(ground.code for ground in against.grounds)
+            raise TransferDenied(f"decision {decision_id} does not allow it any more: {codes}", against)
         if transfer_rows.mark_used(session, decision_id, now) and persons is not None:
             is_sensitive = bool(request.sensitive_persons)
             year = now.astimezone(thresholds_at(now).zone).year

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from retention.clock import ManualClock
 from retention.errors import InputError
 from retention.evidence.entries import EntryType, decode_entry
-from retention.model.transfer import TransferRequest, Verdict
+from retention.model.transfer import Crossing, TransferRequest, Verdict
 from retention.workflows.adopt_policy import adopt_policy
 from retention.workflows.consents import grant_consent, withdraw_consent
 from retention.workflows.decide_transfer import TransferDenied, check_transfer, territory_of, use_decision
+from retention.workflows.transfer_gate import KEPT_SECONDS, TransferGate
 from tests.workflow.conftest import POLICY, START, Provider, open_provider
 
 TRANSFERS = """
@@ -159,3 +162,73 @@ def test_no_decision_names_anybody_in_the_ledger(provider: Provider) -> None:
     provider.deployment.journal.publish()
     raw = b"".join(provider.deployment.journal.ledger.entries())
     assert not any(name in raw for name in (b"c-1", b"zhang-san", b"li-si", b"K-1"))
+
+
+# --------------------------------------------------------------------------------------------------------- the gate
+
+
+def crossing(**changes: Any) -> Crossing:
+    return replace(Crossing("c-1", "models", "CN", "SG", "s3://abroad"), **changes)
+
+
+def answer(gate: TransferGate, **changes: str | None) -> tuple[str, list[str]]:
+    decision = gate(crossing(**changes))
+    return str(decision.verdict), [ground.code for ground in decision.grounds]
+
+
+def test_the_gate_is_shut_until_something_was_decided(provider: Provider) -> None:
+    gate = TransferGate(provider.deployment)
+    assert answer(gate) == ("deny", ["no-decision"])
+    check_transfer(provider.deployment, REQUEST)
+    assert answer(gate)[0] == "allow"
+    assert persons_counted(provider) == 10, "what goes through the gate is counted"
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"customer": None}, ("needs-information", ["customer-unknown"])),
+        ({"dataset": None}, ("needs-information", ["dataset-missing"])),
+        ({"destination": None}, ("needs-information", ["destination-unknown"])),
+        ({"destination": "JP"}, ("deny", ["no-decision"])),
+        ({"customer": "c-2"}, ("deny", ["no-decision"])),
+        ({"dataset": "logs"}, ("deny", ["no-decision"])),
+        ({"source": "JP"}, ("deny", ["no-decision"])),
+        ({"destination": "CN"}, ("allow", ["within-home"])),
+    ],
+    ids=[
+        "of nobody",
+        "of no dataset",
+        "to nowhere",
+        "elsewhere",
+        "of another customer",
+        "of another dataset",
+        "from elsewhere",
+        "home",
+    ],
+)
+def test_a_decision_opens_the_gate_for_what_it_is_about(
+    provider: Provider, changes: dict[str, str | None], said: tuple[str, list[str]]
+) -> None:
+    check_transfer(provider.deployment, REQUEST)
+    assert answer(TransferGate(provider.deployment), **changes) == said
+
+
+def test_a_withdrawal_shuts_the_gate(provider: Provider) -> None:
+    gate = TransferGate(provider.deployment)
+    check_transfer(provider.deployment, REQUEST)
+    assert answer(gate)[0] == "allow"
+    withdraw_consent(provider.deployment, "c-1", "K-1")
+    assert answer(TransferGate(provider.deployment)) == ("deny", ["consent-withdrawn"])
+
+
+def test_an_answer_is_kept_for_a_moment_and_no_longer(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = TransferGate(provider.deployment)
+    check_transfer(provider.deployment, REQUEST)
+    assert answer(gate)[0] == "allow"
+    withdraw_consent(provider.deployment, "c-1", "K-1")
+    later = provider.deployment.wall.reading()
+    monkeypatch.setattr(
+        type(provider.deployment.wall), "reading", lambda _: replace(later, ticks=later.ticks + 2 * KEPT_SECONDS)
+    )
+    assert answer(gate)[0] == "deny"
