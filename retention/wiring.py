@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 from sqlalchemy import make_url
@@ -22,6 +23,7 @@ from retention.evidence.ledger import Ledger
 from retention.evidence.note import VerifierKey
 from retention.evidence.particulars import particulars_key
 from retention.evidence.particulars_files import ParticularsFiles
+from retention.guards.permit import Permit, Territories
 from retention.keys.file_provider import FileKeyProvider
 from retention.keys.keyring import Keyring
 from retention.keys.provider import KeyProvider, LedgerKeys
@@ -29,6 +31,7 @@ from retention.settings import sections
 from retention.settings.sections import BackupsSettings, Settings, StoreSettings
 from retention.workflows.deployment import BackupParts, Deployment
 from retention.workflows.journal import Journal, behind
+from retention.workflows.transfer_gate import TransferGate
 from storage_adapters.backups.contract import CONTENT_OF, BackupStore, Content, Form, RestorePlace
 from storage_adapters.contract import Store
 from storage_adapters.memory import MemoryStore
@@ -337,6 +340,34 @@ def _drill_places(settings: BackupsSettings) -> dict[Form, RestorePlace]:
             place = _database_place(name, server.render_as_string(hide_password=False), settings.scratch)
             places |= dict.fromkeys(forms, place) if place is not None else {}
     return places
+
+
+def open_gate(deployment: Deployment, stores: Mapping[str, StoreSettings]) -> tuple[Permit, Territories]:
+    """What guards need: the gate that says whether a decision stands, and where regions, hosts and buckets lie.
+
+    Read from the policy in force and the settings' stores now; made anew after either changes.
+    """
+    with deployment.catalog.reading() as session:
+        policy = deployment.shelf.in_force(session, deployment.clock.now())
+    regions = dict(policy.transfers.regions) if policy.transfers else {}
+    hosts: dict[str, str] = {}
+    buckets: dict[str, str] = {}
+    for store in stores.values():
+        territory = regions.get(store.region or "")
+        if territory is None:
+            continue
+        match store:
+            case sections.S3Store():
+                buckets[store.bucket] = territory
+                address = store.endpoint
+            case sections.SqlStore() | sections.RedisStore():
+                address = store.url.get_secret_value()
+            case _:
+                address = None
+        host = urlsplit(address).hostname if address else None
+        if host:
+            hosts[host.lower()] = territory
+    return TransferGate(deployment), Territories(policy.home, regions, hosts, buckets)
 
 
 def memory_cache(name: str) -> MemoryStore:

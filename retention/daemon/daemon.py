@@ -9,6 +9,7 @@ from pathlib import Path
 import structlog
 
 from retention.clock import Reading, SystemClock
+from retention.daemon.api import Served, make_router, read_tokens
 from retention.daemon.health import Health, JobName, JobReport, JobResult
 from retention.daemon.logs import log_for_a_daemon, where_it_failed
 from retention.daemon.policy_watch import PolicyWatch
@@ -51,13 +52,18 @@ def run_daemon(settings: Settings, policy_file: Path) -> int:
     log_for_a_daemon(settings.daemon.log_level, as_text=settings.daemon.log_format is LogFormat.TEXT)
     health, clock = Health(), SystemClock()
     host, port = settings.daemon.listen
-    with stopping_on_signals() as stop, served(health, clock, host, port):
+    on_api = Served()
+    tokens = settings.daemon.api_tokens
+    api = None if tokens is None else make_router(on_api, read_tokens(tokens))
+    with stopping_on_signals() as stop, served(health, clock, host, port, api):
         deployment = _opened(settings, stop, health)
         if deployment is not None:
             try:
                 if _caught_up(deployment, stop):
+                    on_api.deployment = deployment
                     Daemon(deployment, policy_file, stop, health).run()
             finally:
+                on_api.deployment = None
                 deployment.close()
     _log.info("stopped")
     return 0

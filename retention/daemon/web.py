@@ -1,4 +1,7 @@
-"""`/healthz` and `/metrics` over HTTP, in a thread of their own; they answer from memory, whatever the catalogue does."""
+"""`/healthz`, `/metrics` and the API over HTTP, in a thread of their own.
+
+The two pages answer from memory, whatever the catalogue does.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from datetime import UTC, datetime
 
 import structlog
 import uvicorn
-from fastapi import FastAPI, Response
+from fastapi import APIRouter, FastAPI, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
@@ -26,8 +29,8 @@ _log = structlog.get_logger(__name__)
 Document = dict[str, "str | int | bool | list[str] | Document | None"]
 
 
-def make_app(health: Health, clock: Clock) -> FastAPI:
-    """The two pages; no others, no documentation pages."""
+def make_app(health: Health, clock: Clock, api: APIRouter | None = None) -> FastAPI:
+    """The two pages, and the API where there is one; no others, no documentation pages."""
     app = FastAPI(title="retention", docs_url=None, redoc_url=None, openapi_url=None)
 
     @app.get("/healthz")
@@ -39,6 +42,8 @@ def make_app(health: Health, clock: Clock) -> FastAPI:
     def metrics() -> Response:
         return Response(metrics_text(health.snapshot(), clock.now()), media_type=CONTENT_TYPE_LATEST)
 
+    if api is not None:
+        app.include_router(api)
     return app
 
 
@@ -79,7 +84,7 @@ def _utc(instant: datetime) -> str:
 
 
 @contextmanager
-def served(health: Health, clock: Clock, host: str, port: int) -> Iterator[int]:
+def served(health: Health, clock: Clock, host: str, port: int, api: APIRouter | None = None) -> Iterator[int]:
     """The pages are served as long as the block runs; the port (another one than asked for where that was 0).
 
     Raises InputError where the address cannot be had.
@@ -93,7 +98,7 @@ def served(health: Health, clock: Clock, host: str, port: int) -> Iterator[int]:
             f"daemon.listen: {host}:{port}: {reason}; another daemon here needs another address"
         ) from error
     config = uvicorn.Config(
-        make_app(health, clock),
+        make_app(health, clock, api),
         log_config=None,
         access_log=False,
         server_header=False,

@@ -138,12 +138,16 @@ class LogFormat(StrEnum):
 
 
 class DaemonSettings(Section):
-    """The daemon. lease: how long a silent one keeps others from acting. listen: health and metrics."""
+    """The daemon. lease: how long a silent one keeps others from acting. listen: health, metrics, and the API.
+
+    api_tokens: a file of the hashes of API tokens; without it there is no API.
+    """
 
     lease: Duration = timedelta(seconds=15)
     listen: Annotated[Listen, BeforeValidator(_listen)] = Listen("127.0.0.1", 9464)
     log_level: LogLevel = LogLevel.INFO
     log_format: LogFormat = LogFormat.JSON
+    api_tokens: Path | None = None
 
 
 class S3Store(Section):

@@ -14,46 +14,22 @@ from retention.clock import ManualClock
 from retention.errors import InputError
 from retention.evidence.entries import EntryType, decode_entry
 from retention.model.transfer import Crossing, TransferRequest, Verdict
+from retention.settings.sections import S3Store, SqlStore, StoreSettings
+from retention.wiring import open_gate
 from retention.workflows.adopt_policy import adopt_policy
 from retention.workflows.consents import grant_consent, withdraw_consent
 from retention.workflows.decide_transfer import TransferDenied, check_transfer, territory_of, use_decision
 from retention.workflows.transfer_gate import KEPT_SECONDS, TransferGate
+from tests.transfer_policy import CONSENT, with_transfers
 from tests.workflow.conftest import POLICY, START, Provider, open_provider
 
-TRANSFERS = """
-transfers:
-  clause: "6.12"
-  regions: {cn-north-1: CN, ap-southeast-1: SG}
-  require: [necessity, separate-consent, legal-measure]
-  legal-measures: [security-assessment, standard-contract, certification, exemption]
-  ciio: false
-"""
-CONSENT: dict[str, object] = {
-    "consent": "K-1",
-    "dataset": "models",
-    "purpose": "support",
-    "service": "training",
-    "recipient": "Lion Pte",
-    "contact": "privacy@lion.example",
-    "destination": "SG",
-    "method": "API",
-    "categories": ["weights"],
-    "rights": "privacy@lion.example",
-    "given-at": "2026-11-01T09:00:00+08:00",
-    "how-given": "signed on paper",
-    "separate": True,
-    "document": "ab" * 32,
-    "valid-from": "2026-11-01T09:00:00+08:00",
-}
 REQUEST = TransferRequest("c-1", "models", "CN", "SG", "Lion Pte", "support", "training", 10, 0)
 
 
 @pytest.fixture
 def provider(tmp_path: Path) -> Iterator[Provider]:
     opened = open_provider(tmp_path, ManualClock(START))
-    flags = "personal-information: true\n    sensitive-information: false\n    important-data: false"
-    text = POLICY.replace("personal-information: true", flags) + TRANSFERS
-    (tmp_path / "policies.yaml").write_text(text, encoding="utf-8")
+    (tmp_path / "policies.yaml").write_text(with_transfers(POLICY), encoding="utf-8")
     adopt_policy(opened.deployment, tmp_path / "policies.yaml")
     opened.tell("service-activated", "c-1", service="training")
     grant_consent(opened.deployment, "c-1", CONSENT)
@@ -232,3 +208,18 @@ def test_an_answer_is_kept_for_a_moment_and_no_longer(provider: Provider, monkey
         type(provider.deployment.wall), "reading", lambda _: replace(later, ticks=later.ticks + 2 * KEPT_SECONDS)
     )
     assert answer(gate)[0] == "deny"
+
+
+def test_guards_know_where_the_settings_stores_lie(provider: Provider) -> None:
+    stores: dict[str, StoreSettings] = {
+        "home": S3Store(kind="s3", bucket="at-home", region="cn-north-1", endpoint="https://S3.example.cn"),
+        "abroad": SqlStore.model_validate(
+            {"kind": "sql", "url": "postgresql://u@db.example.sg/app", "region": "ap-southeast-1"}
+        ),
+        "silent": S3Store(kind="s3", bucket="somewhere", region="xx-1"),
+    }
+    permit, territories = open_gate(provider.deployment, stores)
+    assert (territories.home, territories.regions) == ("CN", {"cn-north-1": "CN", "ap-southeast-1": "SG"})
+    assert territories.hosts == {"s3.example.cn": "CN", "db.example.sg": "SG"}
+    assert territories.buckets == {"at-home": "CN"}, "what lies in no known region lies nowhere"
+    assert permit(crossing()).verdict is Verdict.DENY
