@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import tarfile
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psycopg
 import pytest
+from sqlalchemy import make_url
 
-from retention.catalog import cases as case_rows
 from retention.clock import ManualClock
 from retention.errors import InputError
 from retention.evidence.verify import verify_files
@@ -20,10 +22,11 @@ from retention.model.copy import CopyRole, EndState, SetEnd
 from retention.workflows.adopt_policy import adopt_policy
 from retention.workflows.backup_sets import listed_sets
 from retention.workflows.certify import certify
-from retention.workflows.restore_backup import restore_backup
+from retention.workflows.restore_backup import RestoreRefused, restore_backup
 from retention.workflows.scan_backups import scan_backups
 from retention.workflows.status import status
 from retention.workflows.verify_again import verify_again
+from storage_adapters.backups.places import PostgresPlace
 from tests.workflow.conftest import POLICY, START, Provider, open_provider
 
 if TYPE_CHECKING:
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
 NIGHT = "nightly/2026-11-10/"
 DUMP = b"--\n-- PostgreSQL database dump\n--\n\nSET client_encoding = 'UTF8';\n\n-- PostgreSQL database dump complete\n"
 Open = Callable[..., Provider]
+New = Callable[[], str]
 
 
 @pytest.fixture
@@ -57,7 +61,7 @@ def begin(tmp_path: Path) -> Iterator[Open]:
 
 
 _PLACES = {
-    "nightly": 'nightly: {title: B, store: backups, sets: "nightly/{date}/", holds: [models], mixed: true, delete-after: 30 days}',
+    "nightly": next(line.strip() for line in POLICY.splitlines() if line.startswith("  nightly: ")),
     "models_in": 'in: {store: objects, prefix: "models/{customer}/"}',
     "sealed": "encrypted: customer",
     "logs": "keep-at-least: {period: 6 months, from: written, basis: CSL 23(3)}",
@@ -146,6 +150,31 @@ def test_dumps_in_a_series_without_tables_are_not_anonymised(begin: Open) -> Non
     assert end.end_state is EndState.QUARANTINED
     assert "no dataset of the series has tables" in (end.reason or "")
     assert len(files(provider.root / "quarantine")) == 3
+
+
+def test_rows_that_no_dataset_of_the_series_has_are_not_given_out(begin: Open, new_postgres_database: New) -> None:
+    provider = begin()
+    on(provider, "c-1")
+    provider.put_model("c-1", "a.bin")
+    night, source, target = provider.back_up(), new_postgres_database(), new_postgres_database()
+    with psycopg.connect(libpq(source)) as connection:
+        connection.execute("CREATE TABLE invoice (customer text, amount int)")
+        connection.execute("INSERT INTO invoice VALUES ('c-1', 12)")
+    dumped = ["pg_dump", "-f", str(night / "app.sql"), libpq(source)]
+    subprocess.run(dumped, check=True, stdin=subprocess.DEVNULL, timeout=60)
+    places = provider.deployment.backups.places
+    assert isinstance(places, dict)
+    places["database"] = PostgresPlace("database", target, scratch=provider.root / "scratch")
+    with pytest.raises(RestoreRefused, match="nobody knows whose rows"):
+        restore_backup(provider.deployment, NIGHT, ["database", "restored"])
+    assert files(provider.root / "restored") == []
+    with psycopg.connect(libpq(target)) as connection:
+        assert connection.execute("SELECT to_regclass('invoice')").fetchone() == (None,)
+
+
+def libpq(url: str) -> str:
+    """The URL as PostgreSQL's own programs take it."""
+    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
 
 
 # ----------------------------------------------------------------------------------------- several customers
@@ -310,7 +339,7 @@ def test_two_places_for_the_same_content_are_refused(begin: Open) -> None:
 
 @pytest.mark.parametrize("customer", ["客户一", "Ωmega ünï", "a b{c}", "c.*"])
 def test_names_in_any_script_are_found_in_sets_and_in_their_names(begin: Open, customer: str) -> None:
-    own = 'own: {title: O, store: backups, sets: "own/{customer}/{date}/", holds: [models], mixed: false, delete-after: 90 days}'
+    own = _NIGHTLY.replace("nightly/", "own/{customer}/").replace("nightly", "own").replace("true", "false")
     provider = begin(nightly=f"{_NIGHTLY}\n  {own}", backups="backups: [nightly, own]", sealed=PLAIN)
     on(provider, customer, "客户")
     for one in (customer, "客户"):
@@ -352,5 +381,3 @@ def test_a_list_of_sets_counts_the_cases_that_wait_and_not_those_that_are_closed
         "by-hand/": (2, (), True),
         NIGHT: (1, ("models",), True),
     }, "the first customer's key is gone, the second one's is not"
-    with provider.deployment.catalog.reading() as session:
-        assert len(case_rows.cases(session)) == 2
