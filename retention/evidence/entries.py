@@ -35,6 +35,7 @@ class EntryType(StrEnum):
     CONSENT_GRANTED = "consent-granted"
     CONSENT_WITHDRAWN = "consent-withdrawn"
     TRANSFER_DECIDED = "transfer-decided"
+    TRANSFER_USED = "transfer-used"
     POLICY_ADOPTED = "policy-adopted"
     PLAN_APPROVED = "plan-approved"
     LIMIT_HIT = "limit-hit"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from retention.model.fact import Fact
+from retention.model.transfer import Decision, TransferRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +30,31 @@ class Approval:
 
 
 @dataclass(frozen=True, slots=True)
+class ToldDecision:
+    """A decision on a transfer as it was made."""
+
+    id: str
+    request: TransferRequest
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class ToldUse:
+    """The first use of a decision. persons: commitments of those who were named, counted in this year."""
+
+    decision: str
+    year: int
+    persons: tuple[str, ...] = ()
+    sensitive: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Particulars:
     """The particulars of one entry; most have none. At most a few are set.
 
     policy: the canonical document of the version that was adopted. strand: the strand whose key was shredded.
     epoch_created_at: when the epoch that became current was made, aware UTC. standing: how far the strand had come when
-    the entry was written, as the catalogue writes it down.
+    the entry was written, as the catalogue writes it down. decision, use: of transfers.
     """
 
     fact: ToldFact | None = None
@@ -43,6 +63,8 @@ class Particulars:
     strand: str | None = None
     epoch_created_at: datetime | None = None
     standing: str | None = None
+    decision: ToldDecision | None = None
+    use: ToldUse | None = None
 
 
 NOTHING = Particulars()

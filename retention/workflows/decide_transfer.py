@@ -8,6 +8,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import datetime
 
 from sqlmodel import Session
 
@@ -19,12 +20,14 @@ from retention.errors import InputError, RefusedByRule
 from retention.evidence.canonical import JsonValue
 from retention.evidence.commitments import Commitment
 from retention.evidence.entries import Entry, EntryType
+from retention.model.particulars import Particulars, ToldDecision, ToldUse
 from retention.model.policy import Policy
 from retention.model.transfer import DatasetNature, Decision, MeasureKind, Terms, TransferRequest, Verdict
 from retention.transfers.decide import Circumstances, decide
 from retention.transfers.law import thresholds_at
 from retention.transfers.register import consents_of
 from retention.workflows.deployment import Deployment
+from retention.workflows.journal import Told
 
 _EVERYTHING = frozenset({"necessity", "separate-consent", "legal-measure"})
 
@@ -51,8 +54,10 @@ def check_transfer(
             request = _counted(deployment, session, request, named)
         policy = deployment.shelf.in_force(session, deployment.clock.now())
         decision = decide(request, terms_of(policy), circumstances(deployment, session, request.customer))
-        (position,) = deployment.journal.write(session, _entry(deployment, request, decision, policy))
-        decided = DecidedTransfer(secrets.token_hex(8), request, decision, None, position)
+        told = ToldDecision(secrets.token_hex(8), request, decision)
+        entry = _entry(deployment, told, policy)
+        (position,) = deployment.journal.write(session, Told(entry, Particulars(decision=told)))
+        decided = DecidedTransfer(told.id, request, decision, None, position)
         transfer_rows.put_decision(session, decided)
     deployment.journal.publish()
     return decided
@@ -77,11 +82,22 @@ def use_decision(deployment: Deployment, decision_id: str, persons: Iterable[str
             against = decision if decision.verdict is not Verdict.ALLOW else decided.decision
             codes = ", ".join(ground.code for ground in against.grounds)
             raise TransferDenied(f"decision {decision_id} does not allow it any more: {codes}", against)
-        if transfer_rows.mark_used(session, decision_id, now) and persons is not None:
-            is_sensitive = bool(request.sensitive_persons)
+        if decided.used_at is None:
+            named = tuple(sorted(_committed(deployment, persons or ())))
             year = now.astimezone(thresholds_at(now).zone).year
-            transfer_rows.put_persons(session, year, _committed(deployment, persons), sensitive=is_sensitive)
+            use = ToldUse(decision_id, year, named, bool(request.sensitive_persons))
+            note_use(session, use, now)
+            body: dict[str, JsonValue] = {"decision": decision_id, "persons": request.persons or 0}
+            entry = Entry(EntryType.TRANSFER_USED, now, body, policy=policy.hash)
+            deployment.journal.write(session, Told(entry, Particulars(use=use)))
+    deployment.journal.publish()
     return decision
+
+
+def note_use(session: Session, use: ToldUse, now: datetime) -> None:
+    """The decision was first used now, and its persons have gone abroad."""
+    transfer_rows.mark_used(session, use.decision, now)
+    transfer_rows.put_persons(session, use.year, use.persons, sensitive=use.sensitive)
 
 
 def terms_of(policy: Policy) -> Terms:
@@ -149,9 +165,10 @@ def _counted(
     return replace(request, persons=new, sensitive_persons=sensitive, persons_are_named=True)
 
 
-def _entry(deployment: Deployment, request: TransferRequest, decision: Decision, policy: Policy) -> Entry:
-    journal = deployment.journal
+def _entry(deployment: Deployment, told: ToldDecision, policy: Policy) -> Entry:
+    journal, request, decision = deployment.journal, told.request, told.decision
     body: dict[str, JsonValue] = {
+        "decision": told.id,
         "customer": journal.customer(request.customer),
         "dataset": request.dataset,
         "source": request.source or "",

@@ -18,7 +18,9 @@ from retention.catalog import cases as case_rows
 from retention.catalog import facts as fact_rows
 from retention.catalog import keys as key_rows
 from retention.catalog import policies
+from retention.catalog import transfers as transfer_rows
 from retention.catalog.standings import put_passed, put_standing
+from retention.catalog.transfers import DecidedTransfer
 from retention.errors import NotInOrder
 from retention.evidence.bodies import EpochDestroyed, KeyShredded
 from retention.evidence.entries import Entry, EntryType, decode_entry
@@ -27,6 +29,7 @@ from retention.model.key import Epoch, EpochState
 from retention.model.particulars import Particulars
 from retention.model.record import ShreddedKey
 from retention.policy.load import policy_from_canonical
+from retention.workflows.decide_transfer import note_use
 from retention.workflows.deployment import Deployment
 from retention.workflows.journal import Journal, Told
 from retention.workflows.record_facts import Tally, put_facts
@@ -163,6 +166,10 @@ class Retelling:
                 self._rolled(line)
             case EntryType.EPOCH_DESTROYED:
                 self._destroyed(line)
+            case EntryType.TRANSFER_DECIDED:
+                self._decision(line)
+            case EntryType.TRANSFER_USED:
+                self._use(line)
             case kind if kind in OF_FACTS:
                 raise NotInOrder(f"entry {line.position} of the ledger ({kind}) follows from no fact that it tells")
 
@@ -204,6 +211,22 @@ class Retelling:
         if approval is None or approval.subject != line.entry.body.get("subject"):
             raise _silent(line)
         policies.approve(self.session, approval.subject, approval.officer, line.entry.at)
+
+    # ------------------------------------------------------------------------------------------------------ transfers
+
+    def _decision(self, line: Line) -> None:
+        told = line.particulars.decision
+        if told is None or told.id != line.entry.body.get("decision"):
+            raise _silent(line)
+        transfer_rows.put_decision(
+            self.session, DecidedTransfer(told.id, told.request, told.decision, None, line.position)
+        )
+
+    def _use(self, line: Line) -> None:
+        use = line.particulars.use
+        if use is None or use.decision != line.entry.body.get("decision"):
+            raise _silent(line)
+        note_use(self.session, use, line.entry.at)
 
     # ----------------------------------------------------------------------------------------------- strands and keys
 

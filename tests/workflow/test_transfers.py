@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from retention.catalog.transfers import find_decision
 from retention.clock import ManualClock
 from retention.errors import InputError
 from retention.evidence.entries import EntryType, decode_entry
@@ -17,8 +19,9 @@ from retention.model.transfer import Crossing, TransferRequest, Verdict
 from retention.settings.sections import S3Store, SqlStore, StoreSettings
 from retention.wiring import open_gate
 from retention.workflows.adopt_policy import adopt_policy
-from retention.workflows.consents import grant_consent, withdraw_consent
+from retention.workflows.consents import grant_consent, list_consents, withdraw_consent
 from retention.workflows.decide_transfer import TransferDenied, check_transfer, territory_of, use_decision
+from retention.workflows.replay_ledger import catch_up
 from retention.workflows.transfer_gate import KEPT_SECONDS, TransferGate
 from tests.transfer_policy import CONSENT, with_transfers
 from tests.workflow.conftest import POLICY, START, Provider, open_provider
@@ -208,6 +211,33 @@ def test_an_answer_is_kept_for_a_moment_and_no_longer(provider: Provider, monkey
         type(provider.deployment.wall), "reading", lambda _: replace(later, ticks=later.ticks + 2 * KEPT_SECONDS)
     )
     assert answer(gate)[0] == "deny"
+
+
+def test_an_old_catalogue_hears_of_decisions_consents_and_persons(provider: Provider) -> None:
+    shutil.copy(provider.root / "catalog.db", provider.root / "old.db")
+    names = ["a", "b"]
+    used = check_transfer(provider.deployment, REQUEST, names)
+    use_decision(provider.deployment, used.id, names)
+    unused = check_transfer(provider.deployment, REQUEST)
+    use_decision(provider.deployment, check_transfer(provider.deployment, REQUEST).id)
+    withdraw_consent(provider.deployment, "c-1", "K-1")
+    grant_consent(provider.deployment, "c-1", {**CONSENT, "consent": "K-2"})
+    before = persons_counted(provider)
+    provider.deployment.close()
+    for file in provider.root.glob("catalog.db*"):
+        file.unlink()
+    shutil.copy(provider.root / "old.db", provider.root / "catalog.db")
+    again = open_provider(provider.root, provider.clock)
+    try:
+        assert catch_up(again.deployment) is not None
+        assert before == 12
+        assert persons_counted(again) == before
+        assert [each.consent.id for each in list_consents(again.deployment, "c-1")] == ["K-1", "K-2"]
+        with again.deployment.catalog.reading() as session:
+            found = find_decision(session, unused.id)
+        assert found == unused
+    finally:
+        again.deployment.close()
 
 
 def test_guards_know_where_the_settings_stores_lie(provider: Provider) -> None:
