@@ -27,6 +27,7 @@ from retention.workflows.deployment import Deployment
 from retention.workflows.limits import find_over_limit
 from retention.workflows.plan_deletions import content_hash, item_key, plan_deletions
 from retention.workflows.roll_keys import Rolled, roll_if_due
+from retention.workflows.scan_backups import notice_lifted_locks
 from retention.workflows.strand_run import LEASE_NAME
 
 _SHORTEST_BEAT = 0.2  # seconds
@@ -111,6 +112,8 @@ def run_cycle(deployment: Deployment, hooks: RunHooks | None = None, shown: Plan
             raise RunRefused(
                 f"the clock jumped by {jump.by}; set it right, or approve {jump.subject} if it is right now"
             )
+        if shown is None:
+            notice_lifted_locks(deployment)
         plan = plan_deletions(deployment, now, count=False)
         skipped: list[str] = []
         if shown is not None:

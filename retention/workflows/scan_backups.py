@@ -11,11 +11,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from retention.catalog import backups as backup_rows
+from retention.catalog import cases as case_rows
 from retention.errors import InputError
 from retention.evidence.canonical import JsonValue
 from retention.evidence.entries import Entry, EntryType
 from retention.lifecycle.backup_sets import claimed_prefixes, layout_of, read_label, shown_name
 from retention.model.backup import KnownSet
+from retention.model.case import StrandState
 from retention.model.policy import Policy
 from retention.workflows.deployment import Deployment
 from retention.workflows.journal import Journal
@@ -88,6 +90,38 @@ def scan_backups(deployment: Deployment) -> Scanned:
         deployment.journal.write(session, Entry(EntryType.BACKUPS_SCANNED, deployment.clock.now(), body))
     deployment.journal.publish()
     return Scanned(tuple(found), inventory.missed_count, tuple(troubles))
+
+
+def notice_lifted_locks(deployment: Deployment) -> int:
+    """Waiting sets that their store locked when they were last seen are asked for; how many of their locks are other ones.
+
+    Those are due now, whatever date they had. A store that does not answer changes nothing: closing the set will say so.
+    """
+    now = deployment.clock.now()
+    with deployment.catalog.reading() as session:
+        records = case_rows.strands(session, states=[StrandState.VERIFIED])
+        locked = {(known.store, known.id): known for known in backup_rows.known_sets(session) if known.set.locks}
+    waiting = [
+        (record.strand.id, status.copy.label, end)
+        for record in records
+        for status in record.copies
+        for end in status.sets
+        if not end.end_state.is_gone and (end.store, end.id) in locked
+    ]
+    other = {key for key in {(end.store, end.id) for _, _, end in waiting} if _has_other_locks(deployment, locked[key])}
+    with deployment.catalog.transaction() as session:
+        for strand, label, end in waiting:
+            if (end.store, end.id) in other:
+                backup_rows.put_set_end(session, strand, label, replace(end, until=now))
+    return len(other)
+
+
+def _has_other_locks(deployment: Deployment, known: KnownSet) -> bool:
+    try:
+        found = deployment.backup_store(known.store).find(known.set.name)
+    except (StoreError, InputError):
+        return False
+    return found is None or found.locks != known.set.locks
 
 
 def backup_stores(deployment: Deployment) -> tuple[str, ...]:

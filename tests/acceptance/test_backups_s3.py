@@ -179,7 +179,7 @@ def test_a_legal_hold_has_no_date_and_the_first_cycle_after_it_is_lifted_deletes
     world.run(days=1)
     assert world.end(GONE).end_state is EndState.QUARANTINED
     cloud.client.put_object_legal_hold(Bucket=here.bucket, Key=key, LegalHold={"Status": "OFF"})
-    world.run(days=1)
+    world.run(minutes=10)
     assert world.end(GONE).end_state is EndState.ERASED_VERIFIED
     assert here.versions(here.bucket) == []
     world.deployment.close()
