@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -28,7 +29,7 @@ from retention.catalog.database import Catalog, open_catalog
 from retention.errors import InputError
 from retention.evidence.verify import verify_files
 from retention.model.case import StrandState
-from retention.model.copy import CopyRole, CopyStatus, EndState
+from retention.model.copy import CopyRole, CopyStatus, EndState, SetEnd
 from retention.model.record import StrandRecord
 from retention.workflows.carry_out_plan import RunHooks
 from retention.workflows.certify import certify
@@ -138,17 +139,7 @@ class Backups(RuleBasedStateMachine):
 
     @rule(moment=st.integers(0, 40), after=st.sampled_from(["", "delete", "quarantine"]))
     def run_and_die(self, moment: int, after: str) -> None:
-        left = moment
-
-        def observe(_: Moment) -> None:
-            nonlocal left
-            left -= 1
-            if left < 0 and not after:
-                raise Killed
-
-        self.world.dies_after = after
-        with contextlib.suppress(Killed):
-            self.act(run_cycle, RunHooks(observe=observe))
+        self.act(lambda _deployment, _hooks: run_until_killed(self.world, moment, after))
 
     @rule()
     def look_again(self) -> None:
@@ -312,23 +303,132 @@ def series_of(name: str) -> str | None:
     return parts[0] if parts[0] in _SERIES and len(parts) > depth else None
 
 
+# ------------------------------------------------------------------------------------------ processes that die
+
+WAITS = (0, 25, 96, 24 * 8, 24 * 15, 24)
+"""Hours before each cycle of the story below."""
+
+
+def play(world: World, strays: bool, kills: Mapping[int, tuple[int, str]]) -> object:
+    """One customer deletes, another one leaves; how it ends, with processes killed in these cycles at these moments."""
+    for series in _SERIES:
+        world.back_up(series, CUSTOMERS[0], stray=strays)
+    world.tell("data-deleted", CUSTOMERS[0])
+    world.tell("service-expired", CUSTOMERS[1], service="training")
+    world.rename(world.live_sets()[0], "by-hand/2026-11-10/")
+    world.back_up("nightly", CUSTOMERS[0], stray=strays)
+    for number, hours in enumerate(WAITS):
+        world.clock.advance(timedelta(hours=hours))
+        if number in kills:
+            run_until_killed(world, *kills[number])
+        run_cycle(world.started())
+    return ending(world)
+
+
+def run_until_killed(world: World, moment: int, after: str) -> None:
+    """One cycle that dies after this call of the backup store, or at its moment of this number."""
+    left = moment
+
+    def observe(_: Moment) -> None:
+        nonlocal left
+        left -= 1
+        if left < 0 and not after:
+            raise Killed
+
+    world.dies_after = after
+    with contextlib.suppress(Killed):
+        run_cycle(world.started(), RunHooks(observe=observe))
+
+
+def ending(world: World) -> object:
+    """What is said of each strand, and what lies where."""
+    said = []
+    for record in world.strands():
+        ends = [(status.copy.backup, end) for status in record.copies for end in status.sets]
+        said.append(
+            (
+                record.customer,
+                record.strand.dataset,
+                str(record.state),
+                sorted((str(series), shown(end), str(end.end_state), str(end.until)) for series, end in ends),
+            )
+        )
+    left = {name: sorted(one.name for one in world.inside(name)) for name in sorted(world.placed)}
+    return sorted(said), left, world.live_sets(), sorted(one.name for one in world.written if world.opens(one))
+
+
+def shown(end: SetEnd) -> str:
+    """The set's name where it has one; the word for an unknown set is another one in each story."""
+    return "unknown" if end.set.startswith("unknown-") else end.set
+
+
 @pytest.fixture(scope="module")
-def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[type[Backups]]:
-    """The machine over one catalogue that is emptied before each story: its statements are compiled only once."""
+def undisturbed(catalog: Catalog, folder: Path) -> Callable[[bool], object]:
+    """How the story ends when nobody is killed, without and with files in the sets that are of no dataset."""
+    return cache(lambda strays: play(World.fresh(catalog, folder), strays, {}))
+
+
+KILLS = st.dictionaries(
+    st.integers(0, len(WAITS) - 1),
+    st.tuples(st.integers(0, 40), st.sampled_from(["", "", "delete", "quarantine"])),
+    min_size=1,
+)
+
+
+@settings(max_examples=2, derandomize=True, deadline=None, suppress_health_check=_QUIET)
+@given(st.booleans(), KILLS)
+def test_whoever_is_killed_the_same_facts_have_the_same_end(
+    catalog: Catalog,
+    folder: Path,
+    undisturbed: Callable[[bool], object],
+    strays: bool,
+    kills: dict[int, tuple[int, str]],
+) -> None:
+    assert undisturbed(strays) == play(World.fresh(catalog, folder), strays, kills)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+@settings(max_examples=300, deadline=None, suppress_health_check=_QUIET)
+@given(st.booleans(), KILLS)
+def test_the_same_for_many_more_kills(
+    catalog: Catalog,
+    folder: Path,
+    undisturbed: Callable[[bool], object],
+    strays: bool,
+    kills: dict[int, tuple[int, str]],
+) -> None:
+    assert undisturbed(strays) == play(World.fresh(catalog, folder), strays, kills)
+
+
+# ------------------------------------------------------------------------------------------------------ stories
+
+
+@pytest.fixture(scope="module")
+def catalog(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalog]:
+    """One catalogue for all stories, emptied before each: its statements are compiled only once."""
     opened = open_catalog(f"sqlite:///{tmp_path_factory.mktemp('backups') / 'catalog.db'}")
-    disk = tmp_path_factory.mktemp("disk") / "now"
-
-    class Machine(Backups):
-        catalog = opened
-        folder = disk
-
-    yield Machine
+    yield opened
     opened.close()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("disk") / "now"
+
+
+@pytest.fixture(scope="module")
+def machine(catalog: Catalog, folder: Path) -> type[Backups]:
+    class Machine(Backups):
+        pass
+
+    Machine.catalog, Machine.folder = catalog, folder
+    return Machine
 
 
 def test_what_is_said_of_backups_is_what_lies_on_the_disk(machine: type[Backups]) -> None:
     quick = settings(
-        max_examples=8, stateful_step_count=16, derandomize=True, deadline=None, suppress_health_check=_QUIET
+        max_examples=4, stateful_step_count=12, derandomize=True, deadline=None, suppress_health_check=_QUIET
     )
     run_state_machine_as_test(machine, settings=quick)
 

@@ -84,9 +84,10 @@ def on(provider: Provider, *customers: str) -> None:
         provider.tell("service-activated", customer, service="training")
 
 
-def delete(provider: Provider, customer: str, **data: object) -> None:
-    """The customer deletes, and everything is done that can be done at once."""
-    provider.tell("data-deleted", customer, **{"dataset": "models", **data})
+def delete(provider: Provider, customer: str, objects: list[str] | None = None) -> None:
+    """The customer deletes models, all or some, and everything is done that can be done at once."""
+    some = {} if objects is None else {"objects": objects}
+    provider.tell("data-deleted", customer, at=None, key=None, dataset="models", **some)
     provider.run()
     provider.pass_time(hours=25)
     assert provider.run().report.troubles == []
