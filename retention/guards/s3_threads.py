@@ -1,6 +1,6 @@
 """Transfers run their requests in threads of their own: whose data they carry goes with them.
 
-`upload_file`, `upload_fileobj` and `copy` of boto3 hand their client to worker threads, which do not see the ContextVar of
+Uploads, downloads and `copy` of boto3 hand their client to worker threads, which do not see the ContextVar of
 `working_for`. They are given a client that says it again around every call.
 """
 
@@ -17,8 +17,8 @@ from boto3.s3.transfer import TransferConfig
 
 from retention.guards.permit import Subject, current_subject, working_for
 
-TRANSFERS = ("upload_file", "upload_fileobj", "copy")
-"""The methods of a client that send in other threads."""
+TRANSFERS = ("upload_file", "upload_fileobj", "copy", "download_file", "download_fileobj")
+"""The methods of a client that ask in other threads."""
 
 
 class _ClientFor:
