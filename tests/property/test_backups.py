@@ -57,13 +57,17 @@ class Backups(RuleBasedStateMachine):
     catalog: Catalog
     folder: Path
 
-    @initialize(series=st.sampled_from(_SERIES), stray=st.booleans(), whose=whoever)
-    def begin(self, series: str, stray: bool, whose: str) -> None:
-        """Everybody has data, of which there is a backup, and somebody is about to go."""
+    @initialize(series=st.sampled_from(_SERIES), stray=st.booleans(), whose=whoever, passes=st.booleans())
+    def begin(self, series: str, stray: bool, whose: str, passes: bool) -> None:
+        """Everybody has data, of which there is a backup, and somebody is about to go, or beyond return."""
         self.world = World.fresh(self.catalog, self.folder)
         self.world.back_up("nightly", CUSTOMERS[0], stray=stray)
         self.world.back_up(series, whose, stray=not stray)
         self.world.tell("data-deleted", whose)
+        if passes:
+            self.run()
+            self.wait(25)
+            self.run()
 
     # ------------------------------------------------------------------------------------------- what others do
 
@@ -157,6 +161,14 @@ class Backups(RuleBasedStateMachine):
             self.act(step)
             self.world.clock.advance(timedelta(minutes=10))
         self.world.touched.clear()
+
+    @rule()
+    def weeks_go_by(self) -> None:
+        """Long enough for every rotation."""
+        for _ in range(2):
+            self.look_at_everything()
+            self.world.clock.advance(timedelta(days=11))
+        self.look_at_everything()
 
     @precondition(lambda self: self.world.placed)
     @rule(which=whatever)
@@ -305,7 +317,7 @@ def series_of(name: str) -> str | None:
 
 # ------------------------------------------------------------------------------------------ processes that die
 
-WAITS = (0, 25, 96, 24 * 8, 24 * 15, 24)
+WAITS = (0, 25, 96, 24 * 22)
 """Hours before each cycle of the story below."""
 
 
