@@ -364,9 +364,10 @@ def open_gate(deployment: Deployment, stores: Mapping[str, StoreSettings]) -> tu
                 address = store.url.get_secret_value()
             case _:
                 address = None
-        host = urlsplit(address).hostname if address else None
-        if host:
-            hosts[host.lower()] = territory
+        parts = urlsplit(address) if address else None
+        if parts is not None and parts.hostname:
+            name = parts.hostname.lower()
+            hosts[f"{name}:{parts.port}" if parts.port else name] = territory
     return TransferGate(deployment), Territories(policy.home, regions, hosts, buckets)
 
 
