@@ -135,9 +135,10 @@ def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) ->
 def _upgrade(engine: Engine) -> None:
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-    with engine.begin() as connection, _alone(connection):
+    with engine.connect() as connection, _alone(connection):
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+        connection.commit()  # before others are let in: which version it is now is seen only after this
 
 
 @contextmanager

@@ -201,12 +201,11 @@ def test_a_rehearsal_reports_and_leaves_no_database_behind(
     world = new_world(drill=drill_server)
     back_up_night(world, postgres_database, *CUSTOM)
     one_goes_and_one_waits(world)
-    before = databases(drill_server)
     drilled = drill_backup(world.deployment)
     assert drilled.troubles == ()
     (restored,) = drilled.restored
     assert (restored.released, restored.replayed, restored.removed) == (False, 4, 2 * 52)
-    assert databases(drill_server) == before
+    assert not [name for name in databases(drill_server) if "drill" in name]
     (told,) = world.entries(EntryType.BACKUP_DRILLED)
     assert (told.body["set"], told.body["places"]) == (NIGHT, ["drill-files", "drill-postgresql"])
     assert world.everywhere(GONE, world.root / "scratch") == []
