@@ -161,7 +161,7 @@ class BackupSetRow(SQLModel, table=True):
 
 
 class SetEndRow(SQLModel, table=True):
-    """How one backup set ended for one copy; `id` is the SHA-256 of strand, copy, store and the set's shown name."""
+    """How one backup set ended for one copy; `id` is the SHA-256 of strand, copy, store and what evidence calls the set."""
 
     __tablename__ = "set_end"
     __table_args__: ClassVar[dict[str, str]] = _EXACT

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from uuid import uuid4
 
 from retention.catalog import facts as fact_rows
 from retention.errors import InputError
@@ -15,10 +14,8 @@ from retention.model.fact import FactType
 from retention.model.transfer import Consent
 from retention.transfers.register import consents_of
 from retention.workflows.deployment import Deployment
-from retention.workflows.read_facts import fact_of
-from retention.workflows.record_facts import Numbered, Recorded, record_facts
-
-_SOURCE = "/retention/consent"
+from retention.workflows.record_facts import Recorded
+from retention.workflows.take_in_facts import record_here
 
 
 class ConsentState(StrEnum):
@@ -89,14 +86,4 @@ def list_consents(deployment: Deployment, customer: str | None = None) -> tuple[
 
 
 def _record(deployment: Deployment, kind: FactType, customer: str, data: Mapping[str, object]) -> Recorded:
-    now = deployment.clock.now()
-    event = {
-        "specversion": "1.0",
-        "id": str(uuid4()),
-        "source": _SOURCE,
-        "type": str(kind),
-        "subject": customer,
-        "time": now.isoformat(),
-        "data": dict(data),
-    }
-    return record_facts(deployment, [Numbered("consent", fact_of(event, now))])
+    return record_here(deployment, "consent", kind, customer, data)

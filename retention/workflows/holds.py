@@ -11,10 +11,8 @@ from retention.errors import InputError
 from retention.model.fact import FactType
 from retention.model.hold import Hold
 from retention.workflows.deployment import Deployment
-from retention.workflows.read_facts import fact_of
-from retention.workflows.record_facts import Numbered, Recorded, record_facts
-
-_SOURCE = "/retention/hold"
+from retention.workflows.record_facts import Recorded
+from retention.workflows.take_in_facts import record_here
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +59,4 @@ def list_holds(deployment: Deployment, customer: str | None = None) -> tuple[Hol
 
 
 def _record(deployment: Deployment, kind: FactType, customer: str, data: dict[str, str]) -> Recorded:
-    now = deployment.clock.now()
-    event = {
-        "specversion": "1.0",
-        "id": str(uuid4()),
-        "source": _SOURCE,
-        "type": str(kind),
-        "subject": customer,
-        "time": now.isoformat(),
-        "data": data,
-    }
-    return record_facts(deployment, [Numbered("hold", fact_of(event, now))])
+    return record_here(deployment, "hold", kind, customer, data)

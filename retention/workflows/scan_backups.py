@@ -99,8 +99,8 @@ def notice_lifted_locks(deployment: Deployment) -> int:
     """
     now = deployment.clock.now()
     with deployment.catalog.reading() as session:
-        records = case_rows.strands(session, states=[StrandState.VERIFIED])
         locked = {(known.store, known.id): known for known in backup_rows.known_sets(session) if known.set.locks}
+        records = case_rows.strands(session, states=[StrandState.VERIFIED]) if locked else ()
     waiting = [
         (record.strand.id, status.copy.label, end)
         for record in records
@@ -109,6 +109,8 @@ def notice_lifted_locks(deployment: Deployment) -> int:
         if not end.end_state.is_gone and (end.store, end.id) in locked
     ]
     other = {key for key in {(end.store, end.id) for _, _, end in waiting} if _has_other_locks(deployment, locked[key])}
+    if not other:
+        return 0
     with deployment.catalog.transaction() as session:
         for strand, label, end in waiting:
             if (end.store, end.id) in other:

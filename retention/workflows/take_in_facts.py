@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from uuid import uuid4
 
 from retention.errors import InputError
+from retention.model.fact import FactType
 from retention.workflows.deployment import Deployment
-from retention.workflows.read_facts import read_facts
-from retention.workflows.record_facts import Recorded, find_problems, record_facts
+from retention.workflows.read_facts import fact_of, read_facts
+from retention.workflows.record_facts import Numbered, Recorded, find_problems, record_facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,3 +36,23 @@ def take_in_facts(deployment: Deployment, text: str, name: str, *, keep_good: bo
         raise InputError([*problems, "nothing was recorded; mend these, or keep the others with --keep-good"])
     good = [numbered for numbered in read.facts if numbered.place not in refused]
     return TakenIn(record_facts(deployment, good), problems)
+
+
+def record_here(
+    deployment: Deployment, door: str, kind: FactType, customer: str, data: Mapping[str, object]
+) -> Recorded:
+    """A fact that a person tells at one of our own doors (`hold`, `consent`) is recorded as of now, under a new id.
+
+    Raises InputError with everything wrong in it.
+    """
+    now = deployment.clock.now()
+    event = {
+        "specversion": "1.0",
+        "id": str(uuid4()),
+        "source": f"/retention/{door}",
+        "type": str(kind),
+        "subject": customer,
+        "time": now.isoformat(),
+        "data": dict(data),
+    }
+    return record_facts(deployment, [Numbered(door, fact_of(event, now))])
