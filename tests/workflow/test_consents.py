@@ -11,30 +11,13 @@ from retention.evidence.entries import EntryType, decode_entry
 from retention.model.transfer import TransferRequest, Verdict
 from retention.workflows.consents import ConsentState, grant_consent, list_consents, withdraw_consent
 from retention.workflows.decide_transfer import check_transfer
+from tests.transfer_policy import CONSENT
 from tests.workflow.conftest import Provider
 
-COMPLETE: dict[str, object] = {
-    "consent": "K-1",
-    "dataset": "models",
-    "purpose": "support",
-    "service": "training",
-    "recipient": "Lion Pte",
-    "contact": "privacy@lion.example",
-    "destination": "SG",
-    "method": "API",
-    "categories": ["weights"],
-    "rights": "privacy@lion.example",
-    "given-at": "2026-11-01T09:00:00+08:00",
-    "how-given": "signed on paper",
-    "separate": True,
-    "document": "ab" * 32,
-    "valid-from": "2026-11-01T09:00:00+08:00",
-}
 
-
-@pytest.mark.parametrize("member", sorted(COMPLETE))
+@pytest.mark.parametrize("member", sorted(CONSENT))
 def test_a_consent_that_leaves_something_out_is_refused_with_what_is_missing(provider: Provider, member: str) -> None:
-    data = {name: value for name, value in COMPLETE.items() if name != member}
+    data = {name: value for name, value in CONSENT.items() if name != member}
     with pytest.raises(InputError, match=f"data.{member}: is missing"):
         grant_consent(provider.deployment, "c-1", data)
     assert list_consents(provider.deployment) == ()
@@ -59,14 +42,14 @@ def test_a_consent_that_is_bundled_blanket_or_wrong_is_refused(
     provider: Provider, change: dict[str, object], says: str
 ) -> None:
     with pytest.raises(InputError, match=says):
-        grant_consent(provider.deployment, "c-1", {**COMPLETE, **change})
+        grant_consent(provider.deployment, "c-1", {**CONSENT, **change})
     assert list_consents(provider.deployment) == ()
 
 
 def test_a_consent_stands_from_its_begin_to_its_end(provider: Provider) -> None:
     begins, ends = provider.clock.now() + timedelta(days=1), provider.clock.now() + timedelta(days=2)
     grant_consent(
-        provider.deployment, "c-1", {**COMPLETE, "valid-from": begins.isoformat(), "valid-until": ends.isoformat()}
+        provider.deployment, "c-1", {**CONSENT, "valid-from": begins.isoformat(), "valid-until": ends.isoformat()}
     )
     states = []
     for _ in range(3):
@@ -76,7 +59,7 @@ def test_a_consent_stands_from_its_begin_to_its_end(provider: Provider) -> None:
 
 
 def test_a_withdrawal_ends_it_and_edits_nothing(provider: Provider) -> None:
-    grant_consent(provider.deployment, "c-1", COMPLETE)
+    grant_consent(provider.deployment, "c-1", CONSENT)
     before = list_consents(provider.deployment, "c-1")[0].consent
     withdraw_consent(provider.deployment, "c-1", "K-1", "客户撤回")
     (listed,) = list_consents(provider.deployment, "c-1")
@@ -85,12 +68,12 @@ def test_a_withdrawal_ends_it_and_edits_nothing(provider: Provider) -> None:
     with pytest.raises(InputError, match="cannot be withdrawn"):
         withdraw_consent(provider.deployment, "c-1", "K-1")
     with pytest.raises(InputError, match="in the register already"):
-        grant_consent(provider.deployment, "c-1", COMPLETE)
+        grant_consent(provider.deployment, "c-1", CONSENT)
     assert list_consents(provider.deployment, "c-2") == ()
 
 
 def test_a_consent_opens_no_case_and_names_nobody_in_the_ledger(provider: Provider) -> None:
-    grant_consent(provider.deployment, "c-1", COMPLETE)
+    grant_consent(provider.deployment, "c-1", CONSENT)
     withdraw_consent(provider.deployment, "c-1", "K-1")
     provider.deployment.journal.publish()
     ledger = provider.deployment.journal.ledger
@@ -106,7 +89,7 @@ def test_every_decision_is_an_entry_and_the_withdrawal_counts_at_once(provider: 
     request = TransferRequest("c-1", "models", "CN", "SG", "Lion Pte", "support", "training", 1, 0)
     provider.tell("service-activated", "c-1", service="training")
     assert "no-consent" in codes(provider, request)
-    grant_consent(provider.deployment, "c-1", COMPLETE)
+    grant_consent(provider.deployment, "c-1", CONSENT)
     assert not any(code.startswith("consent-") for code in codes(provider, request) if code != "consent-stands")
     withdraw_consent(provider.deployment, "c-1", "K-1")
     assert "consent-withdrawn" in codes(provider, request)
