@@ -100,7 +100,7 @@ def place_in_set(place: Place, plan: BackupPlan) -> Place:
             return Prefix(plan.objects + prefix)
         case Objects(names):
             return Objects(tuple(plan.objects + name for name in names))
-        case _:
+        case _:  # rows are where they were
             return place
 
 

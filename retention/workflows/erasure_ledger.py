@@ -16,11 +16,9 @@ from retention.workflows.deployment import Deployment
 
 @dataclass(frozen=True, slots=True)
 class Erasures:
-    """What the whole ledger tells: destroyed keys, and (case, dataset) of everything past its point of no return."""
+    """What the whole ledger tells: the keys that were destroyed."""
 
-    size: int
     destroyed_keys: frozenset[str]
-    past_return: frozenset[tuple[str, str]]
 
 
 def read_erasures(deployment: Deployment) -> Erasures:
@@ -61,4 +59,4 @@ def read_erasures(deployment: Deployment) -> Erasures:
         raise NotInOrder(
             f"the ledger tells of {len(past - known)} erasures that the catalogue does not know; nothing is restored"
         )
-    return Erasures(audit.entry_count, frozenset(keys), frozenset(past))
+    return Erasures(frozenset(keys))
