@@ -68,16 +68,6 @@ def allowed_transfers(session: Session, customer: str, dataset: str, destination
     return tuple(_decided(row) for row in session.exec(query))
 
 
-def transfers_between(session: Session, start: datetime, end: datetime) -> tuple[DecidedTransfer, ...]:
-    """Decisions made from `start` up to, not including, `end` (aware), in their order."""
-    query = (
-        select(DecisionRow)
-        .where(col(DecisionRow.decided_at) >= start, col(DecisionRow.decided_at) < end)
-        .order_by(col(DecisionRow.decided_at), col(DecisionRow.id))
-    )
-    return tuple(_decided(row) for row in session.exec(query))
-
-
 def mark_used(session: Session, decision_id: str, now: datetime) -> bool:
     """Something goes under the decision; True the first time."""
     row = session.get_one(DecisionRow, decision_id)

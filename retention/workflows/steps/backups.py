@@ -222,13 +222,21 @@ class _Closing:
         everywhere = dataset_folders(meaning.policy, meaning.plan, meaning.policy.datasets)
         places = tuple(places_in_set(self.run.record, meaning.plan))
         mine = readable = 0
+        closed: dict[tuple[str, bool], bool] = {}
         try:
             for file, head in self.store.heads(known.set.name, HEADER_LENGTH):
                 is_mine = any(lies_in(file.path, place) for place in places)
                 if not is_mine and file.form is Form.PLAIN_FILE and everywhere.covers(file.path):
                     continue
                 mine += 1
-                readable += not self._is_closed(head, is_mine=is_mine)
+                header = read_header(head)
+                if header is None:
+                    readable += 1
+                    continue
+                key = (header.key_id, is_mine)
+                if key not in closed:
+                    closed[key] = self._is_closed(header.key_id, is_mine=is_mine)
+                readable += not closed[key]
         except Refused:  # a fence may keep us out too; what nobody looked into is taken to be readable
             return None
         if mine == 0:
@@ -239,18 +247,15 @@ class _Closing:
             return self._end(known, EndState.SHREDDED_VERIFIED, reason)
         return None
 
-    def _is_closed(self, head: bytes, *, is_mine: bool) -> bool:
-        """Whether a file that begins so cannot be read by whoever has this customer's keys.
+    def _is_closed(self, key_id: str, *, is_mine: bool) -> bool:
+        """Whether a file that is sealed under this key cannot be read by whoever has this customer's keys.
 
-        In the customer's own folder it has to be sealed under a key that was destroyed; elsewhere another's key will do.
+        In the customer's own folder it has to be a key that was destroyed; elsewhere another's key will do.
         """
-        header = read_header(head)
-        if header is None:
-            return False
         with self.run.deployment.catalog.reading() as session:
-            if case_rows.is_shredded(session, header.key_id):
+            if case_rows.is_shredded(session, key_id):
                 return True
-        key = self.run.deployment.key_store.get(header.key_id)
+        key = self.run.deployment.key_store.get(key_id)
         about = (self.run.record.customer, self.run.record.strand.dataset)
         return not is_mine and key is not None and (key.scope.customer, key.scope.dataset) != about
 

@@ -7,8 +7,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-import boto3
-
 from storage_adapters.backups.aws.calls import asking
 from storage_adapters.backups.aws.opaque import OpaqueSnapshots
 from storage_adapters.backups.aws.settings import AwsSettings
@@ -46,15 +44,7 @@ class RdsSnapshots(OpaqueSnapshots):
         """
         super().__init__(name, settings)
         with asking(name, "RDS"):
-            self._client = boto3.client(
-                "rds",
-                region_name=settings.region,
-                endpoint_url=settings.endpoint,
-                aws_access_key_id=settings.access_key,
-                aws_secret_access_key=settings.secret_key,
-                aws_session_token=settings.session_token,
-                config=settings.config(),
-            )
+            self._client = settings.session().client("rds", endpoint_url=settings.endpoint, config=settings.config())
         self._instance = instance
         self._cluster = cluster
         self._has_instances = instance is not None or cluster is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import boto3
 from botocore.config import Config
 
 
@@ -34,6 +35,15 @@ class AwsSettings:
             raise ValueError("an access key and a secret key are given together or not at all")
         if self.tries < 1 or self.gone_checks < 1:
             raise ValueError("tries and gone_checks are at least 1")
+
+    def session(self) -> boto3.Session:
+        """A session of the region with these credentials, or with the usual AWS chain's."""
+        return boto3.Session(
+            aws_access_key_id=self.access_key,
+            aws_secret_access_key=self.secret_key,
+            aws_session_token=self.session_token,
+            region_name=self.region,
+        )
 
     def config(self) -> Config:
         """botocore's configuration: bounded waits, repeated where that is safe."""

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-import boto3
-
 from storage_adapters.backups.aws.calls import asking
 from storage_adapters.backups.aws.opaque import OpaqueSnapshots
 from storage_adapters.backups.aws.settings import AwsSettings
@@ -40,15 +38,7 @@ class RecoveryPoints(OpaqueSnapshots):
         """A store that connects when it is first asked."""
         super().__init__(name, settings)
         with asking(name, "AWS Backup"):
-            self._client = boto3.client(
-                "backup",
-                region_name=settings.region,
-                endpoint_url=settings.endpoint,
-                aws_access_key_id=settings.access_key,
-                aws_secret_access_key=settings.secret_key,
-                aws_session_token=settings.session_token,
-                config=settings.config(),
-            )
+            self._client = settings.session().client("backup", endpoint_url=settings.endpoint, config=settings.config())
         self._vault = vault
 
     def find(self, name: str) -> BackupSet | None:

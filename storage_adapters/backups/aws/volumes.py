@@ -7,8 +7,6 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC
 from typing import TYPE_CHECKING
 
-import boto3
-
 from storage_adapters.backups.aws.calls import asking
 from storage_adapters.backups.aws.opaque import OpaqueSnapshots
 from storage_adapters.backups.aws.settings import AwsSettings
@@ -40,15 +38,7 @@ class VolumeSnapshots(OpaqueSnapshots):
         """A store that connects when it is first asked. tags: only snapshots that have each of these tags."""
         super().__init__(name, settings)
         with asking(name, "EC2"):
-            self._client = boto3.client(
-                "ec2",
-                region_name=settings.region,
-                endpoint_url=settings.endpoint,
-                aws_access_key_id=settings.access_key,
-                aws_secret_access_key=settings.secret_key,
-                aws_session_token=settings.session_token,
-                config=settings.config(),
-            )
+            self._client = settings.session().client("ec2", endpoint_url=settings.endpoint, config=settings.config())
         self._filters: list[FilterTypeDef] = [
             {"Name": f"tag:{key}", "Values": [value]} for key, value in sorted((tags or {}).items())
         ]
