@@ -15,7 +15,7 @@ from retention.catalog.backups import set_ends
 from retention.catalog.tables import CaseRow, CopyRow, ShreddedKeyRow, StrandRow, SubscriptionRow
 from retention.errors import NotYet, RefusedByRule
 from retention.model.case import Case, Strand, StrandState
-from retention.model.copy import Copy, CopyStatus, EndState, SetEnd
+from retention.model.copy import Copy, CopyRole, CopyStatus, EndState, SetEnd
 from retention.model.record import CaseRecord, ShreddedKey, StrandRecord
 
 _CASE = TypeAdapter(Case)
@@ -189,16 +189,32 @@ def refuse_writing(session: Session, customer: str, dataset: str) -> None:
     """Return where the customer's data of this dataset may be written now.
 
     Raises RefusedByRule while it is only stored, and NotYet while older data is being cleared away: nothing new is written
-    to a place until its erasure is verified.
+    to a place until its erasure is verified. A deletion of what lies abroad alone stops nothing at home.
     """
     for record in strands(session, customer=customer, states=(*_CLEARING, *_HIDDEN)):
         about_all = record.strand.part.is_whole_dataset and record.strand.subscription is None
-        if record.strand.dataset != dataset or not about_all:
+        at_home = any(copy.role is CopyRole.PRIMARY for copy in record.strand.copies)
+        if record.strand.dataset != dataset or not (about_all and at_home):
             continue
         if record.state in _HIDDEN:
             raise RefusedByRule(f"dataset {dataset} is {record.state}: it is stored, and nothing else")
         if record.strand.keep_written is None:
             raise NotYet(f"not yet: older data of dataset {dataset} is being deleted; write when that is verified")
+
+
+def refuse_copying(session: Session, customer: str, dataset: str) -> None:
+    """Return where the customer's data of this dataset may be copied somewhere now.
+
+    Raises RefusedByRule while something of it is only stored, and NotYet while something of it, or of its copies, is being
+    deleted: a copy would outlive what is deleted.
+    """
+    for record in strands(session, customer=customer, states=(*_CLEARING, *_HIDDEN)):
+        if record.strand.dataset != dataset:
+            continue
+        if record.state in _HIDDEN:
+            raise RefusedByRule(f"dataset {dataset} waits for its deletion: it is stored, and nothing else")
+        if record.strand.keep_written is None:
+            raise NotYet(f"not yet: dataset {dataset} is being deleted; copy when that is verified")
 
 
 def living_services(session: Session) -> dict[str, frozenset[str]]:

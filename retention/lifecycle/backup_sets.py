@@ -50,7 +50,7 @@ def layout_of(plan: BackupPlan) -> SetLayout:
 
 def claimed_prefixes(policy: Policy, store: str) -> tuple[str, ...]:
     """The folders of the store in which datasets themselves lie: no backups, where one store serves for both."""
-    places = [place for dataset in policy.datasets.values() for place in (*dataset.primary, *dataset.caches)]
+    places = [place for dataset in policy.datasets.values() for place in dataset.locations()]
     roots = {place.prefix.partition("{")[0] for place in places if place.store == store and place.prefix}
     return tuple(sorted(root for root in roots if root))
 

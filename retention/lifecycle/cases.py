@@ -5,15 +5,17 @@ Every starting fact opens one case per rule that names it. What the case has to 
 - An *ending* (a service expired, arrears) takes what its subscriptions alone still needed. A dataset that another
   subscription needs is left to that one: while it lives, or where its own case deletes later.
 - An *instruction* (the customer deleted data, an authority ordered it) takes what it names, whoever else would need it.
+- A *withdrawn consent* takes what lies abroad under it, unless another consent allows it to lie there.
 - What has passed its point of no return stays, whatever is told afterwards; it just never touches what came later.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from retention.lifecycle.consents import consents_of
 from retention.lifecycle.drafts import Draft, Scope, drafts_of
 from retention.lifecycle.holds import holds_of
 from retention.lifecycle.subscriptions import Flag, PolicyAt, SubscriptionKey, Timeline, fold
@@ -63,18 +65,21 @@ def derive(facts: Iterable[Fact], versions: Sequence[Policy], history: History =
     policy_at = PolicyAt(versions, history.frozen)
     timeline = fold(known, policy_at, history.passed_facts)
     dating = tuple(fact for fact in known if fact.type in MOVES_DATES)
+    consents = consents_of(known)
     passed = _by_case(history.passed)
     drafts = [
         draft
         for fact in known
         if fact.type in STARTING
-        for draft in drafts_of(fact, policy_at(fact), timeline, dating, passed)
+        for draft in drafts_of(fact, policy_at(fact), timeline, dating, consents, passed)
     ]
-    everything = _Known(timeline, history, _needs(drafts, timeline, policy_at, history))
+    granted = tuple(fact for fact in known if fact.consent is not None)
+    everything = _Known(timeline, history, _needs(drafts, timeline, policy_at, history), granted)
     settled = [(draft, case) for draft in drafts if (case := everything.case(draft)) is not None]
     live = tuple(sorted(key for key, subscription in timeline.subscriptions.items() if subscription.is_live))
     holds, flags = holds_of(dating)
     flags += tuple(flag for draft, case in settled if draft.is_instruction for flag in _instruction_flags(draft, case))
+    flags += tuple(_unknown_consents(known, {consent.id for consent in consents}))
     return Derived(tuple(case for _, case in settled), holds, live, (*timeline.flags, *flags))
 
 
@@ -133,6 +138,7 @@ class _Known:
     timeline: Timeline
     history: History
     needs: Needs
+    granted: tuple[Fact, ...]
 
     def case(self, draft: Draft) -> Case | None:
         """The case of the draft; None for a repeated ending, whose subscriptions had all ended before."""
@@ -148,6 +154,11 @@ class _Known:
                 strands.append(self._passed(draft, scope, strand))
             elif (undone_by := draft.undone_by(scope)) is not None:
                 undone.append((dataset, undone_by))
+            elif draft.is_withdrawal:
+                if scope.left_to is None:
+                    strands.append(strand)
+                else:
+                    left.append((dataset, f"consent {scope.left_to}"))
             elif (needed_by := self._needed_by(draft, scope, strand)) is None:
                 strands.append(strand)
             elif scope.lies_apart_from(needed_by):
@@ -175,6 +186,8 @@ class _Known:
         """The strand as it passed; what was written after the customer came back is not its business."""
         passed_at = self.history.passed[strand.id]
         strand = self.history.strands.get(strand.id, strand)
+        if draft.is_withdrawal:
+            return replace(strand, not_from=self._consented_again_at(strand, passed_at))
         shares = any(copy.role is CopyRole.PRIMARY and copy.subscription is None for copy in strand.copies)
         instants = [
             at
@@ -184,6 +197,25 @@ class _Known:
             and (at := subscription.came_back_at(draft.fact.at, passed_at)) is not None
         ]
         return replace(strand, not_from=min(instants, default=None))
+
+    def _consented_again_at(self, strand: Strand, passed_at: datetime) -> datetime | None:
+        """When we were told, after the point of no return, of a consent to the same dataset and territory; None where not."""
+        territories = {copy.territory for copy in strand.copies}
+        instants = [
+            fact.recorded_at
+            for fact in self.granted
+            if fact.consent is not None
+            and fact.consent.dataset == strand.dataset
+            and fact.consent.destination in territories
+            and fact.recorded_at > passed_at
+        ]
+        return min(instants, default=None)
+
+
+def _unknown_consents(facts: Iterable[Fact], known: Collection[str]) -> Iterator[Flag]:
+    for fact in facts:
+        if fact.withdrawn_consent is not None and fact.withdrawn_consent not in known:
+            yield Flag(fact.key, f"withdraws the consent {fact.withdrawn_consent}, of which we were never told")
 
 
 def _instruction_flags(draft: Draft, case: Case) -> Iterator[Flag]:

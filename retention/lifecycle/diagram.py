@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from retention.lifecycle.states import OPEN, REVOCABLE, TRANSITIONS, StrandEvent
 from retention.model.case import StrandState
 from retention.model.fact import FactType
-from retention.model.fact_roles import ALWAYS_CANCEL, CANCELS, CONSENTS, ENDINGS, INSTRUCTIONS, MOVES_DATES
+from retention.model.fact_roles import ALWAYS_CANCEL, CANCELS, CONSENTS, ENDINGS, INSTRUCTIONS, MOVES_DATES, WITHDRAWALS
 
 STATES: Mapping[StrandState, str] = {
     StrandState.BUFFER: "The data is only stored: reads and writes are refused, caches are cleared.",
@@ -91,6 +91,8 @@ def _role(fact: FactType) -> str:
         return "says itself what has to go, whoever else would need it"
     if fact in MOVES_DATES:
         return "starts and ends nothing; moves dates and blocks"
+    if fact in WITHDRAWALS:
+        return "says that what lies abroad under a consent has to go, unless another one allows it to lie there"
     if fact in CONSENTS:
         return "starts and ends nothing; says what may go abroad"
     taken_back = ", ".join(f"`{each}`" for each in FactType if each in CANCELS[fact])

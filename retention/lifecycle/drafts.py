@@ -5,25 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from retention.lifecycle.consents import covers, only_abroad, others_standing
 from retention.lifecycle.dates import dates_of
 from retention.lifecycle.places import locate
 from retention.lifecycle.subscriptions import Ending, SubscriptionKey, Timeline
 from retention.model.case import Case, Strand, case_id, strand_id
 from retention.model.fact import Fact, Part
-from retention.model.fact_roles import INSTRUCTIONS
+from retention.model.fact_roles import INSTRUCTIONS, WITHDRAWALS
 from retention.model.policy import Dataset, Encryption, KeepFrom, Policy, Rule
+from retention.model.transfer import Consent
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
     """What one strand would be about: a dataset, or one subscription's part of it where places name subscriptions.
 
-    keys: the subscriptions that the fact ended and that needed it; empty for instructions.
+    keys: the subscriptions that the fact ended and that needed it; empty for instructions. Of a withdrawn consent the dataset
+    is only what lies abroad under it, and `left_to` the consent under which all of that may go on lying there.
     """
 
     dataset: Dataset
     subscription: str | None
     keys: tuple[SubscriptionKey, ...] = ()
+    left_to: str | None = None
 
     def lies_apart_from(self, other: SubscriptionKey) -> bool:
         """Whether it has places of its own, into which the other subscription writes nothing."""
@@ -34,8 +38,8 @@ class Scope:
 class Draft:
     """One starting fact under one rule, on its way to a case.
 
-    id: of the case. ended: the subscriptions it ended. dating: the customer's facts that move dates. passed: ids of its
-    strands that have passed their point of no return.
+    id: of the case. ended: the subscriptions it ended. dating: the customer's facts that move dates. consents: all of the
+    customer's. passed: ids of its strands that have passed their point of no return.
     """
 
     id: str
@@ -45,6 +49,7 @@ class Draft:
     ended: Mapping[SubscriptionKey, Ending]
     withdrawn_by: Fact | None
     dating: tuple[Fact, ...]
+    consents: tuple[Consent, ...]
     passed: tuple[str, ...]
 
     @property
@@ -52,13 +57,18 @@ class Draft:
         """Whether the fact itself says what has to go."""
         return self.fact.type in INSTRUCTIONS
 
+    @property
+    def is_withdrawal(self) -> bool:
+        """Whether it is only about what lies abroad under a consent."""
+        return self.fact.type in WITHDRAWALS
+
     def scopes(self) -> tuple[Scope, ...]:
         """What its strands are about. Those that passed their point of no return are always among them."""
         scopes = {
             strand_id(self.id, scope.dataset.name, scope.subscription): scope
             for dataset in self.policy.datasets.values()
-            if self._concerns(dataset)
-            for scope in (self._instructed(dataset) if self.is_instruction else self._ended(dataset))
+            if not (self.rule.datasets and dataset.name not in self.rule.datasets)
+            for scope in self._of(dataset)
         }
         for lost in self.passed:
             dataset_name, _, subscription = lost.removeprefix(f"{self.id}/").partition("/")
@@ -66,19 +76,33 @@ class Draft:
                 scopes.setdefault(lost, Scope(self.policy.datasets[dataset_name], subscription or None))
         return tuple(scopes.values())
 
-    def _concerns(self, dataset: Dataset) -> bool:
-        named = self.fact.part.dataset if self.fact.part else None
-        if named not in (None, dataset.name) or (self.rule.datasets and dataset.name not in self.rule.datasets):
-            return False
-        if self.is_instruction:
-            return self.fact.service is None or self.fact.service in dataset.services
-        return any(key.service in dataset.services for key in self.ended)
+    def _of(self, dataset: Dataset) -> list[Scope]:
+        if self.is_withdrawal:
+            return self._abroad(dataset)
+        return self._instructed(dataset) if self.is_instruction else self._ended(dataset)
+
+    def _abroad(self, dataset: Dataset) -> list[Scope]:
+        """What lies abroad under the withdrawn consent, where no other one allows it to lie there."""
+        withdrawn = next((each for each in self.consents if each.id == self.fact.withdrawn_consent), None)
+        if withdrawn is None:
+            return []
+        under = {each: others_standing(withdrawn, each, self.consents, self.fact.at) for each in dataset.replicas}
+        under = {replica: others for replica, others in under.items() if covers(withdrawn, dataset.name, replica)}
+        going = [replica for replica, others in under.items() if not others]
+        staying = [other.id for others in under.values() for other in others]
+        left_to = None if going else next(iter(staying), None)
+        return [Scope(only_abroad(dataset, going), None, left_to=left_to)] if under else []
 
     def _instructed(self, dataset: Dataset) -> list[Scope]:
+        named = self.fact.part.dataset if self.fact.part else None
+        if named not in (None, dataset.name) or self.fact.service not in (None, *dataset.services):
+            return []
         return [Scope(dataset, self.fact.subscription if _tells_subscriptions(dataset) else None)]
 
     def _ended(self, dataset: Dataset) -> list[Scope]:
         keys = sorted(key for key in self.ended if key.service in dataset.services)
+        if not keys:
+            return []
         if not _tells_subscriptions(dataset):
             return [Scope(dataset, None, tuple(keys))]
         ids = sorted({key.id for key in keys})
@@ -168,7 +192,12 @@ class Draft:
 
 
 def drafts_of(
-    fact: Fact, policy: Policy, timeline: Timeline, dating: tuple[Fact, ...], passed: Mapping[str, tuple[str, ...]]
+    fact: Fact,
+    policy: Policy,
+    timeline: Timeline,
+    dating: tuple[Fact, ...],
+    consents: tuple[Consent, ...],
+    passed: Mapping[str, tuple[str, ...]],
 ) -> tuple[Draft, ...]:
     """One draft per rule that the starting fact calls for; none where no rule does. `passed` is by case."""
     ended = {
@@ -178,7 +207,7 @@ def drafts_of(
     }
     withdrawn_by = timeline.withdrawn.get(fact.key)
     return tuple(
-        Draft(name, fact, rule, policy, ended, withdrawn_by, dating, passed.get(name, ()))
+        Draft(name, fact, rule, policy, ended, withdrawn_by, dating, consents, passed.get(name, ()))
         for rule in policy.rules_for(fact.type)
         for name in (case_id(rule.name, fact.key),)
     )
@@ -191,9 +220,10 @@ def _tells_subscriptions(dataset: Dataset) -> bool:
 def _shreds_key(dataset: Dataset, part: Part, *, others_remain: bool) -> bool:
     """Whether everything under the keys goes.
 
-    A key has to stay while anything under it is still needed; a key for the whole dataset also where only a part of it goes.
+    A key has to stay while anything under it is still needed; a key for the whole dataset also where only a part of it goes,
+    or only what lies abroad.
     """
-    if others_remain:
+    if others_remain or not dataset.primary:
         return False
     return dataset.encrypted is Encryption.OBJECT or (
         dataset.encrypted is Encryption.CUSTOMER and part.is_whole_dataset

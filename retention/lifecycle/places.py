@@ -14,7 +14,7 @@ from itertools import pairwise
 
 from retention.model.copy import Copy, CopyRole
 from retention.model.fact import Part
-from retention.model.policy import BackupPlan, Dataset, Location, Policy
+from retention.model.policy import BackupPlan, Dataset, Location, Policy, Replica
 from storage_adapters.contract import KeyPattern, Objects, Place, Prefix, Rows, TablePlace
 
 CUSTOMER, SUBSCRIPTION, DATE = "{customer}", "{subscription}", "{date}"
@@ -45,15 +45,17 @@ def locate(
     part: Part | None = None,
     others_remain: bool = False,
 ) -> tuple[Copy, ...]:
-    """Every copy of the customer's part of the dataset: primaries, caches, backups, in this order.
+    """Every copy of the customer's part of the dataset: primaries, replicas, caches, backups, in this order.
 
     `subscription=None` covers all subscriptions. With `others_remain`, other subscriptions of the customer still need
-    what they share with this one: primaries that do not name the subscription stay out. Where a part goes, or others
-    remain, shared caches are cleared of the customer as a whole (they fill again), and such copies are `partial`.
+    what they share with this one: primaries and replicas that do not name the subscription stay out. Where a part goes, or
+    others remain, shared caches are cleared of the customer as a whole (they fill again), and such copies are `partial`.
+    Where single rows go, a replica that has them as objects goes as a whole: it can be copied again.
     A copy that cannot be placed safely, or has no such part, has `place=None` and a `refusal`.
     """
     part = part or Part(dataset.name)
     copies = [_copy(CopyRole.PRIMARY, dataset, place, customer, subscription, part) for place in dataset.primary]
+    copies += [_replica(dataset, replica, customer, subscription, part) for replica in dataset.replicas]
     if others_remain:
         copies = [copy for copy in copies if copy.subscription is not None]
     if any(copy.refusal is None for copy in copies):  # a part lies in one kind of place and not in the others
@@ -89,6 +91,13 @@ def _copy(
         refusal=refusal,
         partial=not part.is_whole_dataset,
     )
+
+
+def _replica(dataset: Dataset, replica: Replica, customer: str, subscription: str | None, part: Part) -> Copy:
+    is_other_form = part.table is not None and not replica.location.tables
+    meant = Part(dataset.name) if is_other_form else part
+    copy = _copy(CopyRole.REPLICA, dataset, replica.location, customer, subscription, meant)
+    return replace(copy, territory=replica.territory)
 
 
 def _placed(where: Location, customer: str, subscription: str | None, part: Part) -> tuple[Place | None, str | None]:

@@ -11,11 +11,17 @@ from storage_adapters.contract import Place
 
 
 class CopyRole(StrEnum):
-    """What a copy is for: the data itself, a plain copy for speed, or a copy for disasters."""
+    """What a copy is for: the data itself, a plain copy for speed, a further lasting copy, or a copy for disasters."""
 
     PRIMARY = "primary"
     CACHE = "cache"
+    REPLICA = "replica"
     BACKUP = "backup"
+
+    @property
+    def lasts(self) -> bool:
+        """Whether it is hidden and erased piece by piece; a cache is cleared, and a backup is closed set by set."""
+        return self in (CopyRole.PRIMARY, CopyRole.REPLICA)
 
 
 class EndState(StrEnum):
@@ -65,6 +71,7 @@ class Copy:
 
     backup: for a backup, the plan that makes its sets; `place` is then set only where the sets are the customer's own.
     partial: only a part of the customer's dataset is meant. number: tells copies of one role in one store apart.
+    territory: of a replica, where it lies.
     """
 
     dataset: str
@@ -76,6 +83,7 @@ class Copy:
     backup: str | None = None
     partial: bool = False
     number: int = 1
+    territory: str | None = None
 
     @property
     def label(self) -> str:

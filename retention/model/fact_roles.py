@@ -23,14 +23,17 @@ ENDINGS = frozenset(
 INSTRUCTIONS = frozenset({FactType.DATA_DELETED, FactType.DELETION_ORDERED})
 """Facts that say themselves what has to go, whatever subscriptions there are (clauses 6.10 and 6.2(4))."""
 
-STARTING = ENDINGS | INSTRUCTIONS
+WITHDRAWALS = frozenset({FactType.CONSENT_WITHDRAWN})
+"""Facts after which something may not lie any more where it was brought under a consent (clause 6.12; PIPL art. 47)."""
+
+STARTING = ENDINGS | INSTRUCTIONS | WITHDRAWALS
 """Facts that open a case."""
 
 MOVES_DATES = frozenset({FactType.AGREEMENT_MADE, FactType.HOLD_PLACED, FactType.HOLD_RELEASED})
 """Facts that start and end nothing: they say until when something waits."""
 
 CONSENTS = frozenset({FactType.CONSENT_GRANTED, FactType.CONSENT_WITHDRAWN})
-"""Facts about transfers, which start no deletion and take none back."""
+"""Facts about transfers. They end no subscription; a withdrawal opens a case for what lies abroad under it."""
 
 CANCELS: Mapping[FactType, frozenset[FactType]] = {
     FactType.ARREARS_CLEARED: frozenset({FactType.ARREARS_STARTED}),
@@ -46,7 +49,7 @@ CANCELS: Mapping[FactType, frozenset[FactType]] = {
             FactType.ACCOUNT_CLOSED,
         }
     ),
-    FactType.DELETION_WITHDRAWN: STARTING,
+    FactType.DELETION_WITHDRAWN: ENDINGS | INSTRUCTIONS,
 }
 """Which endings a fact can undo at all. The rule's `cancelled-by` decides whether it does; ordering again inside a buffer
 and withdrawing the instruction itself always do."""

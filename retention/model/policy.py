@@ -96,6 +96,18 @@ class Location:
 
 
 @dataclass(frozen=True, slots=True)
+class Replica:
+    """A further copy of a dataset, which lasts like the data itself. territory: where it lies, abroad or not.
+
+    recipient: who has it, as consents name them; None where any consent to the territory is about it.
+    """
+
+    location: Location
+    territory: str
+    recipient: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Dataset:
     """A kind of customer data kept for one purpose under one rule [ISO/IEC 27555: cluster of PII].
 
@@ -113,6 +125,11 @@ class Dataset:
     keep_at_least: KeepAtLeast | None = None
     sensitive_information: bool | None = None
     important_data: bool | None = None
+    replicas: tuple[Replica, ...] = ()
+
+    def locations(self) -> tuple[Location, ...]:
+        """Everywhere it lies but in backups: primaries, replicas, caches."""
+        return (*self.primary, *(replica.location for replica in self.replicas), *self.caches)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 import rfc8785
 
 from retention.errors import InputError
-from retention.model.policy import BackupPlan, Dataset, KeepAtLeast, Location, Policy, Rule, Service, TableRule
+from retention.model.policy import BackupPlan, Dataset, KeepAtLeast, Location, Policy, Replica, Rule, Service, TableRule
 from retention.model.transfer import Measure
 
 FORMAT = "retention-policy/1"
@@ -106,6 +106,7 @@ def _dataset(dataset: Dataset) -> Json:
         "in": [_location(location) for location in dataset.primary],
         "encrypted": str(dataset.encrypted),
         "caches": [_location(location) for location in dataset.caches],
+        "replicas": [_replica(replica) for replica in dataset.replicas] or None,
         "backups": _words(dataset.backups),
         "keep-at-least": _keep(dataset.keep_at_least),
     }
@@ -120,6 +121,12 @@ def _location(location: Location) -> Json:
     return _without_nothing(
         {"store": location.store, "prefix": location.prefix, "keys": location.keys, "tables": tables}
     )
+
+
+def _replica(replica: Replica) -> Json:
+    location = _location(replica.location)
+    assert isinstance(location, dict)
+    return _without_nothing({**location, "territory": replica.territory, "recipient": replica.recipient})
 
 
 def _table(table: TableRule) -> Json:

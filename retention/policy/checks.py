@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from retention.model.fact_roles import CANCELS, ENDINGS, INSTRUCTIONS, STARTING
+from retention.model.fact_roles import CANCELS, ENDINGS, INSTRUCTIONS, STARTING, WITHDRAWALS
 from retention.model.period import Period, PeriodUnit
 from retention.model.policy import Encryption, KeepFrom
 from retention.policy.document import BackupForm, Document, LegalMeasure, LocationForm, TableForm
@@ -53,9 +53,9 @@ class Reading:
                 yield self.source.problem((*loc, index), message)
 
     def locations(self) -> Iterator[tuple[Place, str, LocationForm]]:
-        """Every primary place and cache, with its place in the file and its dataset."""
+        """Every primary place, replica and cache, with its place in the file and its dataset."""
         for name, dataset in self.document.datasets.items():
-            for key, locations in (("in", dataset.places), ("caches", dataset.caches)):
+            for key, locations in (("in", dataset.places), ("replicas", dataset.replicas), ("caches", dataset.caches)):
                 for index, location in enumerate(locations):
                     yield ("datasets", name, key, index), name, location
 
@@ -115,7 +115,7 @@ def facts_fit(reading: Reading) -> Iterator[Problem]:
                 message = f"{fact} cannot take back {', '.join(rule.when)}; {one_of(fitting)}"
                 yield reading.source.problem(("rules", name, "cancelled-by", index), message)
         for fact in rule.when:
-            if rule.buffer is None and fact in INSTRUCTIONS:
+            if rule.buffer is None and fact in INSTRUCTIONS | WITHDRAWALS:
                 message = f"{fact} ends no service, so there is no service's buffer; write `none` or a period"
                 yield reading.source.problem(("rules", name, "buffer"), message)
 
@@ -263,6 +263,26 @@ def measures_make_sense(reading: Reading) -> Iterator[Problem]:
             yield reading.source.problem(loc, message, at_key=True)
 
 
+def replicas_can_go(reading: Reading) -> Iterator[Problem]:
+    """What lies abroad is reached by a rule for withdrawn consents, and no replica is a cache."""
+    document = reading.document
+    rules = [rule for rule in document.rules.values() if WITHDRAWALS & set(rule.when)]
+    has_wrong_rules = len(document.rules) < len(reading.declared.rules)
+    for name, dataset in document.datasets.items():
+        for index, replica in enumerate(dataset.replicas):
+            loc = ("datasets", name, "replicas", index)
+            if replica.keys is not None:
+                message = "a replica lasts, and keys of a cache do not; write `prefix` or `tables`"
+                yield reading.source.problem((*loc, "keys"), message)
+            is_reached = any(rule.datasets is None or name in rule.datasets for rule in rules)
+            if replica.territory != document.policy.home and not is_reached and not has_wrong_rules:
+                message = (
+                    f"no rule takes {name} away from {replica.territory} when its consent is withdrawn; add a rule with "
+                    "`when: [consent-withdrawn]`, `buffer: none`"
+                )
+                yield reading.source.problem((*loc, "territory"), message)
+
+
 Check = Callable[[Reading], Iterator[Problem]]
 
 CHECKS: tuple[Check, ...] = (
@@ -276,4 +296,5 @@ CHECKS: tuple[Check, ...] = (
     tables_are_found,
     written_dates_exist,
     measures_make_sense,
+    replicas_can_go,
 )

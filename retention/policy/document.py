@@ -138,6 +138,17 @@ Locations = Annotated[
 ]
 
 
+class ReplicaForm(LocationForm):
+    """A further lasting copy: a place like any other, and the territory in which it lies."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["prefix"]}, {"required": ["tables"]}]})
+
+    territory: Territory = Field(examples=["SG"])
+    """Where it lies; the store's region has to agree. Abroad, it goes when the consent to it is withdrawn."""
+    recipient: Line | None = None
+    """Who has it, as consents name them; without it, every consent to the territory is about it."""
+
+
 class KeepForm(Form):
     """A minimum that the law sets; while it runs the data is only stored (PIPL, article 47(2))."""
 
@@ -168,6 +179,8 @@ class DatasetForm(Form):
     """`customer`: one key per customer and dataset; `object`: one per object or row; `no`: stored plain."""
     caches: tuple[LocationForm, ...] = ()
     """Places that hold plain copies for speed."""
+    replicas: tuple[ReplicaForm, ...] = ()
+    """Further copies that last, at home or abroad; `retention transfer copy` brings data only to these."""
     backups: Names = ()
     """The backups that include it."""
     keep_at_least: KeepForm | None = None

@@ -28,7 +28,7 @@ Meets = Callable[[str, str], bool]
 def places_are_apart(reading: Reading) -> Iterator[Problem]:
     """Two owners (datasets, backups) never claim places of one store that could be the same for some names.
 
-    Within one dataset places may meet: they go together.
+    Within one dataset places may meet, for they go together; but a replica goes by itself when a consent is withdrawn.
     """
     for kind, meets in (("prefix", may_overlap), ("keys", keys_may_overlap), ("tables", _same_table)):
         by_store: dict[str, list[_Claim]] = defaultdict(list)
@@ -50,11 +50,12 @@ def _meetings(reading: Reading, store: str, claims: list[_Claim], meets: Meets) 
 
 def _claims(reading: Reading, kind: str) -> Iterator[tuple[str, _Claim]]:
     for loc, dataset, location in reading.locations():
+        owner = f"replica {int(loc[-1]) + 1} of {dataset}" if "replicas" in loc else dataset
         if kind == "tables":
             for table in location.tables or {}:
-                yield location.store, _Claim(dataset, (*loc, "tables", table), table)
+                yield location.store, _Claim(owner, (*loc, "tables", table), table)
         elif (name := getattr(location, kind)) is not None:
-            yield location.store, _Claim(dataset, (*loc, kind), name)
+            yield location.store, _Claim(owner, (*loc, kind), name)
     if kind == "prefix":
         for name, backup in reading.document.backups.items():
             yield backup.store, _Claim(f"the backup {name}", ("backups", name, "sets"), backup.sets)

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from retention.catalog import facts as fact_rows
 from retention.errors import InputError
+from retention.lifecycle.consents import consents_of
 from retention.model.fact import FactType
 from retention.model.transfer import Consent
-from retention.transfers.register import consents_of
 from retention.workflows.deployment import Deployment
 from retention.workflows.record_facts import Recorded
 from retention.workflows.take_in_facts import record_here

@@ -15,10 +15,11 @@ from pathlib import Path
 from retention.catalog import cases as case_rows
 from retention.catalog import facts as fact_rows
 from retention.lifecycle.cases import History, derive
+from retention.lifecycle.consents import consents_of
 from retention.lifecycle.states import OPEN
 from retention.model.case import Case, Strand
 from retention.model.fact import Fact, FactKey, FactType, Part
-from retention.model.fact_roles import ENDINGS, STARTING
+from retention.model.fact_roles import ENDINGS, INSTRUCTIONS, STARTING, WITHDRAWALS
 from retention.model.policy import Policy
 from retention.model.record import CaseRecord
 from retention.policy.diff import Change, compare
@@ -138,14 +139,17 @@ class _Customer:
         for kind in sorted(STARTING):
             if not (old.rules_for(kind) or new.rules_for(kind)) or not services:
                 continue
+            if kind in WITHDRAWALS:
+                yield from (self._fact(kind, consent=consent.id) for consent in consents_of(self.facts))
+                continue
             is_about_services = kind in ENDINGS and kind is not FactType.ACCOUNT_CLOSED
             for service in services if is_about_services else [None]:
                 yield self._fact(kind, service)
 
-    def _fact(self, kind: FactType, service: str | None) -> Fact:
-        key = FactKey(_WHAT_IF, f"{kind}/{service or ''}")
-        part = None if kind in ENDINGS else Part()
-        return Fact(key, kind, self.name, self.now, self.now, service=service, part=part)
+    def _fact(self, kind: FactType, service: str | None = None, consent: str | None = None) -> Fact:
+        key = FactKey(_WHAT_IF, f"{kind}/{service or consent or ''}")
+        part = Part() if kind in INSTRUCTIONS else None
+        return Fact(key, kind, self.name, self.now, self.now, service=service, part=part, withdrawn_consent=consent)
 
     def _strands(self, question: Fact, policy: Policy) -> dict[tuple[str, str | None], tuple[str, Dates]]:
         """What would be deleted when, by dataset and subscription; of several rules, the one that deletes first counts."""

@@ -27,6 +27,7 @@ _CACHE_STEPS = frozenset({StepKind.CLEAR_CACHES, StepKind.VERIFY, StepKind.CERTI
 _BACKUP_STEPS = frozenset({StepKind.SHRED, StepKind.VERIFY, StepKind.CLOSE_BACKUPS, StepKind.CERTIFY})
 _STEPS_OF = {
     CopyRole.PRIMARY: frozenset(StepKind) - {StepKind.CLEAR_CACHES, StepKind.CLOSE_BACKUPS},
+    CopyRole.REPLICA: frozenset(StepKind) - {StepKind.CLEAR_CACHES, StepKind.CLOSE_BACKUPS},
     CopyRole.CACHE: _CACHE_STEPS,
     CopyRole.BACKUP: _BACKUP_STEPS,
 }

@@ -10,7 +10,6 @@ from sqlmodel import Session
 from retention.catalog import cases as case_rows
 from retention.catalog import steps
 from retention.model.case import StrandState
-from retention.model.copy import CopyRole
 from retention.model.plan import StepKind
 from retention.model.record import StrandRecord
 from retention.workflows.steps.restriction import forget_keys, settle_key_states
@@ -56,10 +55,10 @@ def _may_be_hidden(run: StrandRun) -> bool:
 def _show(run: StrandRun) -> Counter[ItemResult]:
     """Show what this strand hid, and hide again what others of the customer's hide in the same places."""
     others = [other for other in _others_that_hide(run) if other.strand.not_from is None]
-    theirs = [place for other in others for place in _primaries(other)]
+    theirs = [place for other in others for place in _lasting(other)]
     results: Counter[ItemResult] = Counter()
     shown = False
-    for name, place in _primaries(run.record):
+    for name, place in _lasting(run.record):
         store = run.deployment.store(name)
         if (name, place) not in theirs and store.capabilities().tombstone:
             results += _shown(run, store, place)
@@ -92,8 +91,8 @@ def _others_that_hide(run: StrandRun) -> list[StrandRecord]:
     return [other for other in hiding if other.strand.id != mine.id and other.strand.dataset == mine.dataset]
 
 
-def _primaries(record: StrandRecord) -> Iterator[tuple[str, Place]]:
-    """The store and place of every primary that could be told."""
+def _lasting(record: StrandRecord) -> Iterator[tuple[str, Place]]:
+    """The store and place of every primary and replica that could be told."""
     for copy in record.strand.copies:
-        if copy.role is CopyRole.PRIMARY and copy.place is not None:
+        if copy.role.lasts and copy.place is not None:
             yield copy.store, copy.place

@@ -16,7 +16,7 @@ from retention.keys.sealed import HEADER_LENGTH, read_header
 from retention.lifecycle.counting import count, kept_from
 from retention.lifecycle.states import StrandEvent, next_state
 from retention.model.case import StrandState
-from retention.model.copy import CopyRole, CopyStatus, EndState
+from retention.model.copy import CopyStatus, EndState
 from retention.model.plan import StepKind
 from retention.workflows.steps.shred import check_no_return
 from retention.workflows.strand_run import StrandRun
@@ -40,7 +40,7 @@ class Tally:
 
 
 def erase(run: StrandRun) -> None:
-    """Every primary, and every backup that is the customer's own, is erased as far as law and store allow it today.
+    """Every primary and replica is erased as far as law and store allow it today.
 
     The strand is ERASED when nothing of it is left to erase; else it stays ERASING, each copy says why, and the next run
     tries again.
@@ -71,8 +71,8 @@ def _put(run: StrandRun, session: Session, status: CopyStatus) -> None:
 
 
 def is_erasable(status: CopyStatus) -> bool:
-    """Whether it is a primary with a place of its own; a cache is cleared, and a backup is closed set by set."""
-    return status.copy.place is not None and status.copy.role is CopyRole.PRIMARY
+    """Whether it is a lasting copy with a place of its own."""
+    return status.copy.place is not None and status.copy.role.lasts
 
 
 def _begin(run: StrandRun) -> None:

@@ -33,7 +33,7 @@ def tombstone(run: StrandRun) -> None:
     What lies under a statutory minimum stays where it is: it is restricted, and nobody needs an undo for it.
     """
     with run.step(StepKind.TOMBSTONE):
-        counted = [_count(run, status) for status in run.record.copies if status.copy.role is CopyRole.PRIMARY]
+        counted = [_count(run, status) for status in run.record.copies if status.copy.role.lasts]
         seen = sum((_hide(run, status) for status in counted), Counter[ItemResult]())
         run.acted(StepKind.TOMBSTONE)
         with run.transaction() as session:
