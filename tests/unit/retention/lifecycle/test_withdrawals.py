@@ -1,0 +1,168 @@
+"""A consent is withdrawn: what lies abroad under it goes, what lies at home or under another consent stays."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from retention.lifecycle.cases import NO_HISTORY, History, derive
+from retention.lifecycle.places import locate
+from retention.model.case import Strand
+from retention.model.copy import CopyRole
+from retention.model.fact import Fact, Part
+from retention.model.policy import Policy
+from retention.model.transfer import Consent
+from storage_adapters.contract import Objects, Prefix
+from tests.unit.retention.lifecycle.world import CUSTOMER, fact, flags, instant, local, passed, policy
+
+REPLICAS = """caches: [{store: cache, keys: "weights:{customer}:*"}],
+     replicas: [{store: sg, prefix: "lion/{customer}/", territory: SG, recipient: Lion Pte},
+                {store: sg, prefix: "shared/{customer}/", territory: SG},
+                {store: de, prefix: "weights/{customer}/", territory: DE},
+                {store: home, prefix: "weights/{customer}/", territory: CN}],"""
+RULE = """rules:
+  withdrawal:
+    {title: 撤回, clause: "6.12", when: [consent-withdrawn], buffer: none, tombstone: none, complete-within: 15 days}"""
+
+
+def abroad() -> Policy:
+    return policy(**{'caches: [{store: cache, keys: "weights:{customer}:*"}],': REPLICAS, "rules:": RULE})
+
+
+def consent(name: str, when: str, *, to: str = "SG", recipient: str = "Lion Pte", until: str | None = None) -> Fact:
+    given = Consent(
+        id=name,
+        customer=CUSTOMER,
+        dataset="weights",
+        purpose="support",
+        service="training",
+        recipient=recipient,
+        contact="privacy@lion.example",
+        destination=to,
+        method="API",
+        categories=("weights",),
+        rights="privacy@lion.example",
+        given_at=instant(when),
+        how_given="signed",
+        is_separate=True,
+        document="ab" * 32,
+        valid_from=instant(when),
+        valid_until=instant(until) if until else None,
+    )
+    return replace(fact("consent-granted", when), consent=given)
+
+
+def withdrawal(name: str, when: str, **more: str) -> Fact:
+    return replace(fact("consent-withdrawn", when, **more), withdrawn_consent=name)
+
+
+STARTED = fact("service-activated", "2026-02-01", "training")
+
+
+def gone(*facts: Fact, history: History = NO_HISTORY) -> list[str]:
+    """Where something goes, and what is left and why: one line each."""
+    derived = derive((STARTED, *facts), [abroad()], history)
+    lines = [_line(strand) for case in derived.cases for strand in case.strands]
+    return lines + [f"{name} left to {why}" for case in derived.cases for name, why in case.left]
+
+
+def _line(strand: Strand) -> str:
+    places = [c.place.prefix for c in strand.copies if isinstance(c.place, Prefix)]
+    since = f", not what is written from {local(strand.not_from)}" if strand.not_from else ""
+    return f"{' '.join(places)}{since}"
+
+
+STORIES: dict[str, tuple[list[Fact], list[str]]] = {
+    "nobody withdrew": ([consent("K-1", "2026-03-01")], []),
+    "what the recipient has, and what any consent to the territory is about": (
+        [consent("K-1", "2026-03-01"), withdrawal("K-1", "2026-04-01")],
+        ["lion/c-1/ shared/c-1/"],
+    ),
+    "another recipient had none of the first one's": (
+        [consent("K-1", "2026-03-01", recipient="Tiger Pte"), withdrawal("K-1", "2026-04-01")],
+        ["shared/c-1/"],
+    ),
+    "another territory is not touched": (
+        [consent("K-1", "2026-03-01", to="DE", recipient="Adler"), withdrawal("K-1", "2026-04-01")],
+        ["weights/c-1/"],
+    ),
+    "what another consent covers stays": (
+        [
+            consent("K-1", "2026-03-01"),
+            consent("K-2", "2026-03-02", recipient="Tiger Pte"),
+            withdrawal("K-1", "2026-04-01"),
+        ],
+        ["lion/c-1/"],
+    ),
+    "the last consent takes the rest": (
+        [
+            consent("K-1", "2026-03-01"),
+            consent("K-2", "2026-03-02", recipient="Tiger Pte"),
+            withdrawal("K-1", "2026-04-01"),
+            withdrawal("K-2", "2026-05-01"),
+        ],
+        ["lion/c-1/ shared/c-1/", "shared/c-1/"],
+    ),
+    "a consent that ended before the withdrawal covers nothing": (
+        [
+            consent("K-1", "2026-03-01"),
+            consent("K-2", "2026-03-02", until="2026-03-20"),
+            withdrawal("K-1", "2026-04-01"),
+        ],
+        ["lion/c-1/ shared/c-1/"],
+    ),
+    "a new consent before the point of no return leaves it": (
+        [consent("K-1", "2026-03-01"), withdrawal("K-1", "2026-04-01"), consent("K-2", "2026-04-02")],
+        ["weights left to consent K-2"],
+    ),
+    "a withdrawal that is told before its consent": (
+        [withdrawal("K-1", "2026-04-01"), consent("K-1", "2026-03-01")],
+        ["lion/c-1/ shared/c-1/"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("facts", "expected"), STORIES.values(), ids=STORIES.keys())
+def test_what_lies_abroad_goes_with_the_last_consent_to_it(facts: list[Fact], expected: list[str]) -> None:
+    assert gone(*facts) == expected
+
+
+def test_nothing_at_home_and_no_key_goes() -> None:
+    derived = derive((STARTED, consent("K-1", "2026-03-01"), withdrawal("K-1", "2026-04-01")), [abroad()])
+    ((strand,),) = (case.strands for case in derived.cases)
+    assert {copy.role for copy in strand.copies} == {CopyRole.REPLICA}
+    assert {copy.territory for copy in strand.copies} == {"SG"}
+    assert not strand.shreds_key
+    assert [str(key) for key in derived.live] == ["training"]
+
+
+def test_a_new_consent_after_the_point_of_no_return_covers_only_what_comes_then() -> None:
+    facts = (consent("K-1", "2026-03-01"), withdrawal("K-1", "2026-04-01"))
+    history = passed(derive((STARTED, *facts), [abroad()]), "2026-04-01 01:00", "weights")
+    again = consent("K-2", "2026-04-03")
+    assert gone(*facts, again, history=history) == ["lion/c-1/ shared/c-1/, not what is written from 2026-04-03 00:00"]
+
+
+def test_a_withdrawal_of_nothing_known_is_flagged() -> None:
+    assert flags([STARTED, withdrawal("K-9", "2026-04-01", id="w")]) == {
+        "w": "withdraws the consent K-9, of which we were never told"
+    }
+
+
+def test_the_end_of_the_service_takes_every_replica() -> None:
+    (line,) = gone(fact("service-expired", "2026-06-01", "training"))[:1]
+    derived = derive((STARTED, fact("service-expired", "2026-06-01", "training")), [abroad()])
+    (strand,) = (s for case in derived.cases for s in case.strands if s.dataset == "weights")
+    assert [c.store for c in strand.copies if c.role is CopyRole.REPLICA] == ["sg", "sg", "de", "home"]
+    assert strand.shreds_key
+    assert line
+
+
+def test_a_part_goes_from_replicas_too_and_rows_take_their_export_whole() -> None:
+    weights = abroad().datasets["weights"]
+    copies = locate(abroad(), weights, CUSTOMER, part=Part("weights", objects=("a.bin",)))
+    assert [c.place for c in copies if c.store == "de"] == [Objects(("weights/c-1/a.bin",))]
+    prompts = replace(abroad().datasets["prompts"], replicas=weights.replicas[:1])
+    copies = locate(abroad(), prompts, CUSTOMER, part=Part("prompts", table="prompt", keys=((("id", 1),),)))
+    assert [c.place for c in copies if c.role is CopyRole.REPLICA] == [Prefix("lion/c-1/")]
