@@ -45,6 +45,18 @@ class S3Settings:
     workers: int = 16
     bypass_governance: bool = False
 
+    @property
+    def is_amazon(self) -> bool:
+        """Whether this is Amazon's own S3, and not a store that speaks like it."""
+        return self.endpoint is None or "amazonaws" in self.endpoint
+
+    @property
+    def arn(self) -> str:
+        """The bucket's name in policies. Source: AWS, "Amazon Resource Names", partitions."""
+        partitions = (("cn-", "aws-cn"), ("us-gov-", "aws-us-gov")) if self.is_amazon else ()
+        partition = next((name for start, name in partitions if self.region.startswith(start)), "aws")
+        return f"arn:{partition}:s3:::{self.bucket}"
+
     def __post_init__(self) -> None:
         if not self.bucket or "/" in self.bucket or not self.region:
             raise ValueError("an S3 store needs the name of a bucket and a region")

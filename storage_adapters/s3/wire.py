@@ -43,6 +43,8 @@ from storage_adapters.s3.settings import Addressing, S3Settings
 ANSWER_LIMIT = 64 * 1024 * 1024
 """The most bytes read of one answer; a page of 1,000 keys of 1,024 bytes each, all encoded, is about 4 MB."""
 
+_CONFIGURED = (("policy", None), ("replication", None))
+"""The parts of a bucket's configuration that are put and deleted here. Without such a word it would be the bucket."""
 _HOST_BUCKET = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
 _AT_ONCE = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
 """Do not wait for an acknowledgement between a request's head and its body: that costs 40 ms."""
@@ -65,8 +67,9 @@ class Request:
     limit: int | None = None
 
     def __post_init__(self) -> None:
-        if not self.key and self.method not in {"GET", "POST"}:
-            raise ValueError("only reading and DeleteObjects speak to the bucket itself")
+        configures = len(self.query) == 1 and self.query[0] in _CONFIGURED
+        if not self.key and self.method not in {"GET", "POST"} and not configures:
+            raise ValueError("only reading, DeleteObjects and policy and replication rules speak to the bucket itself")
 
     @property
     def changes(self) -> bool:

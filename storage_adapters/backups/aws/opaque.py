@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import BinaryIO
 
-from storage_adapters.backups.aws.calls import Declined
-from storage_adapters.backups.aws.settings import AwsSettings
+from storage_adapters.aws.calls import Declined
+from storage_adapters.aws.settings import AwsSettings
 from storage_adapters.backups.contract import (
     BackupCapabilities,
     BackupSet,

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from storage_adapters.backups.aws.calls import asking
+from storage_adapters.aws.calls import asking
+from storage_adapters.aws.settings import AwsSettings
 from storage_adapters.backups.aws.opaque import OpaqueSnapshots
-from storage_adapters.backups.aws.settings import AwsSettings
 from storage_adapters.backups.contract import BackupSet, Form, Lock
 from storage_adapters.errors import NotFound, Refused
 
