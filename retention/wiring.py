@@ -29,15 +29,19 @@ from retention.keys.keyring import Keyring
 from retention.keys.provider import KeyProvider, LedgerKeys
 from retention.settings import sections
 from retention.settings.sections import BackupsSettings, Settings, StoreSettings
-from retention.workflows.deployment import BackupParts, Deployment
+from retention.workflows.deployment import BackupParts, Deployment, TransferParts
 from retention.workflows.journal import Journal, behind
 from retention.workflows.transfer_gate import TransferGate
 from storage_adapters.backups.contract import CONTENT_OF, BackupStore, Content, Form, RestorePlace
 from storage_adapters.contract import Store
+from storage_adapters.copies.contract import CopySource, CopyTarget
+from storage_adapters.egress.contract import Egress
 from storage_adapters.memory import MemoryStore
 
 if TYPE_CHECKING:  # a service pays only for the kinds of store that it has
+    from storage_adapters.aws import AwsSettings
     from storage_adapters.s3 import S3Settings
+    from storage_adapters.sql import Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,7 @@ class Parts:
     lease_term: timedelta = timedelta(seconds=15)
     particulars: Path | None = None
     backups: BackupParts = field(default_factory=BackupParts)
+    transfers: TransferParts = field(default_factory=TransferParts)
 
     @property
     def particulars_directory(self) -> Path:
@@ -114,6 +119,7 @@ def assemble(parts: Parts, clock: Clock | None = None) -> Deployment:
         store_kinds=parts.store_kinds,
         store_regions=parts.store_regions,
         backups=parts.backups,
+        transfers=parts.transfers,
         roll_every=parts.roll_every,
         lease_term=parts.lease_term,
     )
@@ -160,6 +166,7 @@ def open_deployment(settings: Settings, clock: Clock | None = None) -> Deploymen
         store_kinds=settings.store_kinds,
         store_regions={name: store.region for name, store in settings.stores.items() if store.region},
         backups=backup_parts(settings.stores, settings.backups),
+        transfers=transfer_parts(settings.stores),
         roll_every=settings.keys.roll,
         lease_term=settings.daemon.lease,
         particulars=settings.evidence.particulars,
@@ -173,10 +180,9 @@ def open_store(name: str, settings: StoreSettings) -> Store:
         case sections.S3Store():
             return _s3_store(name, settings)
         case sections.SqlStore():
-            from storage_adapters.sql import Limits, SqlStore
+            from storage_adapters.sql import SqlStore
 
-            limits = Limits(statement_seconds=settings.statement_timeout.total_seconds())
-            return SqlStore(name, settings.url.get_secret_value(), limits=limits)
+            return SqlStore(name, settings.url.get_secret_value(), limits=_limits(settings))
         case sections.RedisStore():
             from storage_adapters.redis import RedisStore
 
@@ -212,6 +218,12 @@ def _bucket(settings: sections.S3Store) -> S3Settings:
         ca_bundle=str(settings.ca_bundle) if settings.ca_bundle else None,
         bypass_governance=settings.bypass_governance,
     )
+
+
+def _limits(settings: sections.SqlStore) -> Limits:
+    from storage_adapters.sql import Limits
+
+    return Limits(statement_seconds=settings.statement_timeout.total_seconds())
 
 
 def _secret(secret: SecretStr | None) -> str | None:
@@ -281,15 +293,9 @@ def _bucket_backups(name: str, settings: sections.S3Store) -> BackupStore:
 
 
 def _aws_backups(name: str, settings: sections.AwsBackups) -> BackupStore:
-    from storage_adapters.backups.aws import AwsSettings, RdsSnapshots, RecoveryPoints, VolumeSnapshots
+    from storage_adapters.backups.aws import RdsSnapshots, RecoveryPoints, VolumeSnapshots
 
-    region = AwsSettings(
-        region=settings.region,
-        endpoint=settings.endpoint,
-        access_key=settings.access_key,
-        secret_key=_secret(settings.secret_key),
-        session_token=_secret(settings.session_token),
-    )
+    region = _aws(settings)
     match settings:
         case sections.RdsSnapshots():
             return RdsSnapshots(name, region, settings.instance, settings.cluster)
@@ -299,6 +305,18 @@ def _aws_backups(name: str, settings: sections.AwsBackups) -> BackupStore:
         case sections.AwsBackupVault():
             return RecoveryPoints(name, region, settings.vault)
     raise ValueError(f"{type(settings).__name__} is no kind of AWS backup")
+
+
+def _aws(settings: sections.AwsBackups) -> AwsSettings:
+    from storage_adapters.aws import AwsSettings
+
+    return AwsSettings(
+        region=settings.region,
+        endpoint=settings.endpoint,
+        access_key=settings.access_key,
+        secret_key=_secret(settings.secret_key),
+        session_token=_secret(settings.session_token),
+    )
 
 
 def _restore_place(name: str, settings: StoreSettings, scratch: Path) -> RestorePlace | None:
@@ -342,6 +360,77 @@ def _drill_places(settings: BackupsSettings) -> dict[Form, RestorePlace]:
     return places
 
 
+def transfer_parts(stores: Mapping[str, StoreSettings]) -> TransferParts:
+    """Everything that transfers need, of these stores."""
+    sources = {name: source for name, store in stores.items() if (source := _copy_source(name, store)) is not None}
+    targets = {name: target for name, store in stores.items() if (target := _copy_target(name, store)) is not None}
+    egress = {name: found for name, store in stores.items() if (found := _egress(name, store)) is not None}
+    buckets: dict[str, str] = {}
+    hosts: dict[str, str] = {}
+    for store in stores.values():
+        if store.region:
+            bucket, host, _ = _address(store)
+            buckets |= {bucket: store.region} if bucket else {}
+            hosts |= {host: store.region} if host else {}
+    return TransferParts(sources, targets, egress, buckets, hosts)
+
+
+def _copy_source(name: str, settings: StoreSettings) -> CopySource | None:
+    from storage_adapters.copies import FolderSource, ObjectsSource, RowsSource
+
+    match settings:
+        case sections.S3Store():
+            return ObjectsSource(name, _bucket(settings))
+        case sections.FilesStore():
+            return FolderSource(name, settings.root)
+        case sections.SqlStore():
+            return RowsSource(name, settings.url.get_secret_value(), _limits(settings))
+        case _:
+            return None
+
+
+def _copy_target(name: str, settings: StoreSettings) -> CopyTarget | None:
+    from storage_adapters.copies import BucketTarget, FolderTarget
+
+    match settings:
+        case sections.S3Store():
+            return BucketTarget(name, _bucket(settings))
+        case sections.FilesStore():
+            return FolderTarget(name, settings.root)
+        case _:
+            return None
+
+
+def _egress(name: str, settings: StoreSettings) -> Egress | None:
+    """How the store itself sends data elsewhere; None for a kind that does not."""
+    from storage_adapters.egress import BackupPlansEgress, BucketEgress, DatabasesEgress, StandbyEgress
+
+    match settings:
+        case sections.S3Store():
+            return BucketEgress(name, _bucket(settings))
+        case sections.SqlStore():
+            return StandbyEgress(name, settings.url.get_secret_value(), limits=_limits(settings))
+        case sections.RdsSnapshots():
+            return DatabasesEgress(name, _aws(settings))
+        case sections.AwsBackupVault():
+            return BackupPlansEgress(name, _aws(settings))
+        case _:
+            return None
+
+
+def _address(settings: StoreSettings) -> tuple[str | None, str | None, int | None]:
+    """Bucket, host (in lower case) and port that the store is reached by; None for what it has not, or does not say."""
+    match settings:
+        case sections.S3Store():
+            url, bucket = settings.endpoint, settings.bucket
+        case sections.SqlStore() | sections.RedisStore():
+            url, bucket = settings.url.get_secret_value(), ""
+        case _:
+            url, bucket = None, ""
+    parts = urlsplit(url or "")
+    return bucket or None, parts.hostname, parts.port
+
+
 def open_gate(deployment: Deployment, stores: Mapping[str, StoreSettings]) -> tuple[Permit, Territories]:
     """What guards need: the gate that says whether a decision stands, and where regions, hosts and buckets lie.
 
@@ -356,18 +445,9 @@ def open_gate(deployment: Deployment, stores: Mapping[str, StoreSettings]) -> tu
         territory = regions.get(store.region or "")
         if territory is None:
             continue
-        match store:
-            case sections.S3Store():
-                buckets[store.bucket] = territory
-                address = store.endpoint
-            case sections.SqlStore() | sections.RedisStore():
-                address = store.url.get_secret_value()
-            case _:
-                address = None
-        parts = urlsplit(address) if address else None
-        if parts is not None and parts.hostname:
-            name = parts.hostname.lower()
-            hosts[f"{name}:{parts.port}" if parts.port else name] = territory
+        bucket, host, port = _address(store)
+        buckets |= {bucket: territory} if bucket else {}
+        hosts |= {f"{host}:{port}" if port else host: territory} if host else {}
     return TransferGate(deployment), Territories(policy.home, regions, hosts, buckets)
 
 

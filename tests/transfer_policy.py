@@ -29,6 +29,20 @@ CONSENT: dict[str, object] = {
 }
 
 
+REPLICA = '{store: sg, prefix: "models/{customer}/", territory: SG, recipient: Lion Pte}'
+"""Where the dataset `models` may be copied to."""
+WITHDRAWAL = """rules:
+  withdrawal:
+    {title: W, clause: "6.12", when: [consent-withdrawn], buffer: none, tombstone: none, complete-within: 15 days}"""
+
+
+def with_replica(policy: str) -> str:
+    """The policy with a cross-border part, and a replica abroad of the dataset that has a cache."""
+    caches = 'caches: [{store: cache, keys: "features:{customer}:*"}]'
+    assert caches in policy
+    return with_transfers(policy).replace(caches, f"{caches}\n    replicas: [{REPLICA}]").replace("rules:", WITHDRAWAL)
+
+
 def with_transfers(policy: str) -> str:
     """The policy with a cross-border part, and with what its datasets are."""
     flags = "personal-information: true\n    sensitive-information: false\n    important-data: false"

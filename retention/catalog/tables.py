@@ -252,7 +252,7 @@ class EpochRow(SQLModel, table=True):
 
 
 class DecisionRow(SQLModel, table=True):
-    """A decision on a transfer, as it was made. `used_at`: when something first went under it."""
+    """A decision on a transfer, as it was made. `used_at`: when something first went under it. `measure`: it rests on."""
 
     __tablename__ = "transfer_decision"
     __table_args__ = (Index("transfer_decision_about", "customer", "dataset", "destination"), _EXACT)
@@ -261,11 +261,33 @@ class DecisionRow(SQLModel, table=True):
     dataset: str = Field(sa_column=_name())
     destination: str = Field(sa_column=_name(length=8))
     verdict: str = Field(sa_column=_name(length=32))
+    measure: str | None = Field(default=None, sa_column=_name(optional=True))
     request: str = Field(sa_column=Column(LONG_TEXT, nullable=False))
     decision: str = Field(sa_column=Column(LONG_TEXT, nullable=False))
     decided_at: datetime = Field(sa_column=_instant(optional=False, index=True))
     used_at: datetime | None = Field(default=None, sa_column=_instant(index=True))
     entry: int = Field(sa_column=Column(BigInteger, nullable=False))
+
+
+class NamedPersonRow(SQLModel, table=True):
+    """A person whom a decision is about, as a commitment: who is counted when it is used."""
+
+    __tablename__ = "named_person"
+    __table_args__: ClassVar[dict[str, str]] = _EXACT
+    decision: str = Field(sa_column=_name(key=True, length=32))
+    person: str = Field(sa_column=_name(key=True, length=64))
+    sensitive: bool = False
+
+
+class TransferUseRow(SQLModel, table=True):
+    """A year in which something went under a decision; the numbers are of persons whom nobody named, 0 where they are."""
+
+    __tablename__ = "transfer_use"
+    __table_args__: ClassVar[dict[str, str]] = _EXACT
+    decision: str = Field(sa_column=_name(key=True, length=32))
+    year: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False, index=True))
+    persons: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
+    sensitive_persons: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
 
 
 class AbroadPersonRow(SQLModel, table=True):
@@ -276,6 +298,28 @@ class AbroadPersonRow(SQLModel, table=True):
     year: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
     person: str = Field(sa_column=_name(key=True, length=64))
     sensitive: bool = False
+
+
+class TransferCopyRow(SQLModel, table=True):
+    """What was brought to a replica under a decision, and how far that has come."""
+
+    __tablename__ = "transfer_copy"
+    __table_args__: ClassVar[dict[str, str]] = _EXACT
+    id: str = Field(sa_column=_name(key=True, length=32))
+    decision: str = Field(sa_column=_name(index=True, length=32))
+    customer: str = Field(sa_column=_name(index=True))
+    changed_at: datetime = Field(sa_column=_instant(optional=False, index=True))
+    copy_: str = Field(sa_column=Column("copy", LONG_TEXT, nullable=False))
+
+
+class ClosedWayRow(SQLModel, table=True):
+    """A way out of a store that was closed, whole, so that it can be opened again."""
+
+    __tablename__ = "closed_way"
+    __table_args__: ClassVar[dict[str, str]] = _EXACT
+    id: str = Field(sa_column=_name(key=True, length=32))
+    closed_at: datetime = Field(sa_column=_instant(optional=False))
+    way: str = Field(sa_column=Column(LONG_TEXT, nullable=False))
 
 
 class LeaseRow(SQLModel, table=True):

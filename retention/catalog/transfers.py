@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from pydantic import TypeAdapter
-from sqlmodel import Session, col, func, select
+from sqlalchemy import insert, update
+from sqlmodel import Session, col, func, or_, select
 
-from retention.catalog.tables import AbroadPersonRow, DecisionRow
-from retention.model.transfer import Decision, PersonCount, TransferRequest, Verdict
+from retention.catalog.tables import AbroadPersonRow, DecisionRow, FactRow, NamedPersonRow, TransferUseRow
+from retention.model.fact import Fact
+from retention.model.particulars import ToldUse
+from retention.model.transfer import Decision, NamedPersons, PersonCount, TransferRequest, Verdict
 
 _REQUEST = TypeAdapter(TransferRequest)
 _DECISION = TypeAdapter(Decision)
+_FACT = TypeAdapter(Fact)
 _PAGE = 500
 
 
@@ -28,8 +32,8 @@ class DecidedTransfer:
     entry: int
 
 
-def put_decision(session: Session, decided: DecidedTransfer) -> None:
-    """Store a decision. Decisions are never changed; only their first use is noted."""
+def put_decision(session: Session, decided: DecidedTransfer, named: NamedPersons | None = None) -> None:
+    """Store a decision, and the persons who were named with it. Decisions are never changed; only their uses are noted."""
     session.add(
         DecisionRow(
             id=decided.id,
@@ -37,6 +41,7 @@ def put_decision(session: Session, decided: DecidedTransfer) -> None:
             dataset=decided.request.dataset,
             destination=decided.request.destination or "",
             verdict=str(decided.decision.verdict),
+            measure=decided.decision.measure,
             request=_REQUEST.dump_json(decided.request).decode(),
             decision=_DECISION.dump_json(decided.decision).decode(),
             decided_at=decided.decision.decided_at,
@@ -45,6 +50,9 @@ def put_decision(session: Session, decided: DecidedTransfer) -> None:
         )
     )
     session.flush()
+    for persons, is_sensitive in _told(named or NamedPersons()):
+        rows = [{"decision": decided.id, "person": person, "sensitive": is_sensitive} for person in persons]
+        session.execute(insert(NamedPersonRow), rows)
 
 
 def find_decision(session: Session, decision_id: str) -> DecidedTransfer | None:
@@ -68,42 +76,53 @@ def allowed_transfers(session: Session, customer: str, dataset: str, destination
     return tuple(_decided(row) for row in session.exec(query))
 
 
-def mark_used(session: Session, decision_id: str, now: datetime) -> bool:
-    """Something goes under the decision; True the first time."""
-    row = session.get_one(DecisionRow, decision_id)
-    if row.used_at is not None:
-        return False
-    row.used_at = now
-    session.add(row)
+def named_persons(session: Session, decision_id: str) -> NamedPersons:
+    """Who was named with the decision; nobody where only numbers were said."""
+    query = (
+        select(NamedPersonRow.person, NamedPersonRow.sensitive)
+        .where(NamedPersonRow.decision == decision_id)
+        .order_by(col(NamedPersonRow.person))
+    )
+    rows = session.exec(query).all()
+    return NamedPersons(
+        tuple(p for p, sensitive in rows if not sensitive), tuple(p for p, sensitive in rows if sensitive)
+    )
+
+
+def is_counted(session: Session, decision_id: str, year: int) -> bool:
+    """Whether something went under the decision in this year, so that its persons are in the count."""
+    query = select(TransferUseRow.decision).where(TransferUseRow.decision == decision_id, TransferUseRow.year == year)
+    return session.exec(query).one_or_none() is not None
+
+
+def put_use(session: Session, use: ToldUse, now: datetime) -> None:
+    """Something goes under the decision for the first time in this year: its persons have gone abroad in it, if that did.
+
+    Those who were named are counted one by one: who was there before stays, and may become sensitive. Nobody else may count
+    at the same time: the caller has the ledger's turn.
+    """
+    row = session.get_one(DecisionRow, use.decision)
+    row.used_at = row.used_at or now
+    request = _REQUEST.validate_json(row.request)
+    noted = TransferUseRow(decision=use.decision, year=use.year)
+    if use.is_abroad and not request.persons_are_named:
+        noted.persons, noted.sensitive_persons = request.persons or 0, request.sensitive_persons or 0
+    session.add_all((row, noted))
     session.flush()
-    return True
+    named = named_persons(session, use.decision) if use.is_abroad else NamedPersons()
+    for persons, is_sensitive in _told(named):
+        _count(session, use.year, persons, is_sensitive=is_sensitive)
 
 
-def new_persons(session: Session, year: int, persons: Iterable[str]) -> frozenset[str]:
-    """Those of the persons (commitments) that have not gone abroad in the year."""
-    wanted = sorted(set(persons))
-    known: set[str] = set()
-    for start in range(0, len(wanted), _PAGE):
-        chunk = wanted[start : start + _PAGE]
-        query = select(AbroadPersonRow.person).where(
-            AbroadPersonRow.year == year, col(AbroadPersonRow.person).in_(chunk)
-        )
-        known.update(session.exec(query))
-    return frozenset(wanted) - known
+def new_persons(session: Session, year: int, named: NamedPersons) -> PersonCount:
+    """How many of these would be new in the year. Who was counted and becomes sensitive is new as a sensitive one only."""
+    known = _known(session, year, (*named.ordinary, *named.sensitive))
+    sensitive = sum(not known.get(person, False) for person in named.sensitive)
+    return PersonCount(len(named.ordinary) + len(named.sensitive) - len(known), sensitive)
 
 
-def put_persons(session: Session, year: int, persons: Iterable[str], *, sensitive: bool) -> None:
-    """The persons (commitments) have gone abroad in the year. Who was there before stays, and may become sensitive."""
-    for person in sorted(set(persons)):
-        row = session.get(AbroadPersonRow, (year, person))
-        row = row or AbroadPersonRow(year=year, person=person, sensitive=sensitive)
-        row.sensitive = row.sensitive or sensitive
-        session.add(row)
-    session.flush()
-
-
-def person_count(session: Session, year: int, since: datetime) -> PersonCount:
-    """Persons that have gone abroad in the year: those known one by one, and the numbers of used decisions since `since`.
+def person_count(session: Session, year: int) -> PersonCount:
+    """Persons that have gone abroad in the year: those known one by one, and the numbers of decisions that were used in it.
 
     Where only numbers were said nobody can tell whether two mean the same person, so they add up: never too few.
     """
@@ -113,13 +132,77 @@ def person_count(session: Session, year: int, since: datetime) -> PersonCount:
         .select_from(AbroadPersonRow)
         .where(AbroadPersonRow.year == year, col(AbroadPersonRow.sensitive).is_(True))
     ).one()
-    used = session.exec(select(DecisionRow.request).where(col(DecisionRow.used_at) >= since)).all()
-    requests = [_REQUEST.validate_json(text) for text in used]
-    said = [request for request in requests if not request.persons_are_named]
-    return PersonCount(
-        named + sum(request.persons or 0 for request in said),
-        sensitive + sum(request.sensitive_persons or 0 for request in said),
+    said = session.exec(
+        select(func.sum(TransferUseRow.persons), func.sum(TransferUseRow.sensitive_persons)).where(
+            TransferUseRow.year == year
+        )
+    ).one()
+    return PersonCount(named + int(said[0] or 0), sensitive + int(said[1] or 0))
+
+
+def resting_count(session: Session, measure: str, year: int, since: datetime) -> int:
+    """How many decisions that allow rest on the measure and were made since `since`, or used in the year."""
+    used = select(TransferUseRow.decision).where(TransferUseRow.year == year)
+    query = (
+        select(func.count())
+        .select_from(DecisionRow)
+        .where(
+            DecisionRow.measure == measure,
+            DecisionRow.verdict == str(Verdict.ALLOW),
+            or_(col(DecisionRow.decided_at) >= since, col(DecisionRow.id).in_(used)),
+        )
     )
+    return session.exec(query).one()
+
+
+def consent_facts(session: Session, customer: str | None = None) -> tuple[Fact, ...]:
+    """What was told of consents (of one customer), granted and withdrawn, in the order in which it arrived.
+
+    One pass over the facts, whose text tells which are meant.
+    """
+    query = select(FactRow.fact).where(col(FactRow.fact).like('%"consent-%')).order_by(col(FactRow.position))
+    if customer is not None:
+        query = query.where(FactRow.customer == customer)
+    facts = [_FACT.validate_json(text) for text in session.exec(query)]
+    return tuple(fact for fact in facts if fact.consent is not None or fact.withdrawn_consent is not None)
+
+
+def _told(named: NamedPersons) -> Iterator[tuple[tuple[str, ...], bool]]:
+    """Both groups that have anybody in them, with whether they are the sensitive ones."""
+    for persons, is_sensitive in ((named.ordinary, False), (named.sensitive, True)):
+        if persons:
+            yield persons, is_sensitive
+
+
+def _known(session: Session, year: int, persons: Sequence[str]) -> dict[str, bool]:
+    """Those of the persons who have gone abroad in the year, and whether as sensitive ones."""
+    known: dict[str, bool] = {}
+    for chunk in _chunks(persons):
+        query = select(AbroadPersonRow.person, AbroadPersonRow.sensitive).where(
+            AbroadPersonRow.year == year, col(AbroadPersonRow.person).in_(chunk)
+        )
+        known.update((person, is_sensitive) for person, is_sensitive in session.exec(query))
+    return known
+
+
+def _count(session: Session, year: int, persons: Sequence[str], *, is_sensitive: bool) -> None:
+    known = _known(session, year, persons)
+    new = [{"year": year, "person": each, "sensitive": is_sensitive} for each in persons if each not in known]
+    if new:
+        session.execute(insert(AbroadPersonRow), new)
+    if not is_sensitive:
+        return
+    for chunk in _chunks([person for person, was_sensitive in known.items() if not was_sensitive]):
+        session.execute(
+            update(AbroadPersonRow)
+            .where(col(AbroadPersonRow.year) == year, col(AbroadPersonRow.person).in_(chunk))
+            .values(sensitive=True)
+        )
+
+
+def _chunks(persons: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(persons), _PAGE):
+        yield persons[start : start + _PAGE]
 
 
 def _decided(row: DecisionRow) -> DecidedTransfer:

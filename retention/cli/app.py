@@ -21,7 +21,10 @@ from retention.cli import (
     holds,
     keys,
     policies,
+    reports,
     standing,
+    transfer_audit,
+    transfer_copy,
     transfers,
 )
 from retention.cli.shown import say, tell
@@ -63,6 +66,8 @@ consent_app.command()(consents.withdraw)
 consent_app.command("list")(consents.list_)
 app.add_typer(transfer_app, name="transfer")
 transfer_app.command()(transfers.check)
+transfer_app.command()(transfer_copy.copy)
+transfer_app.command()(transfer_audit.audit)
 app.add_typer(backup_app, name="backup")
 backup_app.command()(backups.scan)
 backup_app.command("list")(backups.list_)
@@ -73,6 +78,7 @@ key_app.command("list")(keys.list_)
 key_app.command()(keys.roll)
 app.command()(keys.seal)
 app.command("open")(keys.open_)
+app.command()(reports.report)
 app.command()(evidence.certify)
 app.command()(evidence.verify)
 app.command()(demo.demo)

@@ -93,7 +93,7 @@ def _item(item: PlanItem, zone: ZoneInfo) -> tuple[str, ...]:
         item.customer,
         item.case,
         item.copy.dataset,
-        f"{item.copy.role} in {item.copy.store}",
+        f"{item.copy.role} in {item.copy.store}" + (f" ({item.copy.territory})" if item.copy.territory else ""),
         " → ".join(item.steps) or f"{item.block.kind if item.block else 'nothing'}{until}",
         *counted,
         f"{item.rule} ({item.clause})",

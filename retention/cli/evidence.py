@@ -48,7 +48,9 @@ def certify(
 def verify(
     files: Annotated[
         list[Path],
-        typer.Argument(metavar="FILE...", help="Certificates, ledgers (directories), saved checkpoints."),
+        typer.Argument(
+            metavar="FILE...", help="Certificates, saved checkpoints, reports and ledgers (both directories)."
+        ),
     ],
     key: Annotated[
         str | None,
@@ -63,7 +65,7 @@ def verify(
     *,
     json: Json = False,
 ) -> None:
-    """Check certificates and ledgers offline, each alone and against each other. Exits with 4 when anything is wrong."""
+    """Check certificates, reports and ledgers offline, alone and against each other. Exits with 4 when anything is wrong."""
     from retention.workflows.verify_evidence import verify_evidence
 
     if key is None:
@@ -79,7 +81,10 @@ def verify(
         counts = (
             f"{found.certificate_count} certificates, {found.ledger_count} ledgers with {found.entry_count} entries"
         )
-        say(f"checked: {counts}, {found.checkpoint_count} checkpoints")
+        reports = f", {found.report_count} reports" if found.report_count else ""
+        say(f"checked: {counts}, {found.checkpoint_count} checkpoints{reports}")
+        if found.uncited_count:
+            say(f"{found.uncited_count} reports have no ledger with them: give it along to check what their rows cite")
         say("nothing is wrong" if not found.findings else f"{len(found.findings)} findings")
     for finding in found.findings:
         tell(str(finding))

@@ -23,12 +23,14 @@ def status(customer: Customer = None, config: Config = None, *, json: Json = Fal
     """Show where every case stands, and how every copy ended. Exits with 4 when one is overdue, failed or unsupported."""
     from retention.workflows.status import status as status_of
     from retention.workflows.timetable import time_zone_of
+    from retention.workflows.transfer_warnings import transfer_warnings
 
     with opened(config) as deployment:
         cases = status_of(deployment, customer)
+        warnings = transfer_warnings(deployment, customer)
         zone = time_zone_of(deployment)
     if json:
-        say_json({"cases": [_case_json(case) for case in cases]})
+        say_json({"cases": [_case_json(case) for case in cases], "warnings": [as_json(each) for each in warnings]})
     elif not cases:
         say("No cases.")
     elif customer is None:
@@ -36,6 +38,9 @@ def status(customer: Customer = None, config: Config = None, *, json: Json = Fal
     else:
         for case in cases:
             _show_one(case, zone)
+    if not json:
+        for warning in warnings:
+            say(f"warning: {warning.en}")
     if not is_in_order(cases):
         raise typer.Exit(NotInOrder.exit_code)
 

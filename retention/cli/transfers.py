@@ -13,6 +13,8 @@ from retention.cli.shown import Document, as_json, at, say, say_json, tell
 from retention.errors import InputError, RefusedByRule
 
 _Option = typer.Option
+_LARGEST_FILE = 32 << 20
+"""Bytes of a file of names: more than the names of any one decision."""
 
 
 def check(
@@ -35,6 +37,10 @@ def check(
         Path | None,
         _Option("--persons-file", metavar="FILE", help="Who they are, one a line; each counts once a year."),
     ] = None,
+    sensitive_file: Annotated[
+        Path | None,
+        _Option("--sensitive-file", metavar="FILE", help="Those whose sensitive information is in it, one a line."),
+    ] = None,
     approval: Annotated[
         str | None, _Option("--approval", help="The competent authority's approval of a foreign authority's request.")
     ] = None,
@@ -54,7 +60,7 @@ def check(
 
     if lang not in ("zh", "en"):
         raise InputError(f"--lang: {lang!r} is no language here; write zh or en")
-    names = None if persons_file is None else persons_file.read_text(encoding="utf-8").split("\n")
+    names, sensitive_names = _names(persons_file), _names(sensitive_file)
     with opened(config) as deployment:
         zone = time_zone_of(deployment)
         request = TransferRequest(
@@ -70,7 +76,7 @@ def check(
             foreign_authority=foreign_authority,
             approval=approval,
         )
-        decided = check_transfer(deployment, request, None if names is None else [n for n in names if n.strip()])
+        decided = check_transfer(deployment, request, names, sensitive_names)
     decision = decided.decision
     if json:
         document = as_json(decided)
@@ -87,3 +93,18 @@ def check(
         tell(f"warning: {sentence}")
     if decision.verdict is not Verdict.ALLOW:
         raise typer.Exit(RefusedByRule.exit_code)
+
+
+def _names(file: Path | None) -> list[str] | None:
+    """The lines of a file of names; None for no file. Raises InputError where it is too large or not UTF-8."""
+    if file is None:
+        return None
+    with file.open("rb") as source:
+        data = source.read(_LARGEST_FILE + 1)
+    if len(data) > _LARGEST_FILE:
+        raise InputError(f"{file}: larger than {_LARGEST_FILE >> 20} MiB; split it")
+    try:
+        return data.decode("utf-8-sig").split("\n")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise InputError(f"{file}:{line}: not UTF-8; save it as UTF-8") from None

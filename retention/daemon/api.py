@@ -77,16 +77,17 @@ class _Asked(BaseModel):
     person_names: Annotated[list[str], Field(max_length=_MOST_PERSONS)] | None = Field(
         default=None, alias="person-names"
     )
+    sensitive_person_names: Annotated[list[str], Field(max_length=_MOST_PERSONS)] | None = Field(
+        default=None, alias="sensitive-person-names"
+    )
     foreign_authority: bool = Field(default=False, alias="foreign-authority")
     approval: Annotated[str, Field(max_length=2_000)] | None = None
 
 
 class _Used(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
+    """Nothing is said when a decision is used: it knows whom it is about."""
 
-    person_names: Annotated[list[str], Field(max_length=_MOST_PERSONS)] | None = Field(
-        default=None, alias="person-names"
-    )
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 def make_router(served: Served, tokens: Mapping[str, str]) -> APIRouter:
@@ -137,13 +138,13 @@ def _check(deployment: Deployment, body: bytes) -> JSONResponse:
         foreign_authority=asked.foreign_authority,
         approval=asked.approval,
     )
-    decided = check_transfer(deployment, request, asked.person_names)
+    decided = check_transfer(deployment, request, asked.person_names, asked.sensitive_person_names)
     return _said({"id": decided.id, "entry": decided.entry, **_shown(decided.decision)})
 
 
 def _use(deployment: Deployment, decision: str, body: bytes) -> JSONResponse:
-    used = _read(_Used, body or b"{}")
-    return _said({"id": decision, **_shown(use_decision(deployment, decision, used.person_names))})
+    _read(_Used, body or b"{}")
+    return _said({"id": decision, **_shown(use_decision(deployment, decision))})
 
 
 def _read(form: type[_Form], body: bytes) -> _Form:

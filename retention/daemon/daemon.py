@@ -15,12 +15,14 @@ from retention.daemon.logs import log_for_a_daemon, where_it_failed
 from retention.daemon.policy_watch import PolicyWatch
 from retention.daemon.stopping import Stop, stopping_on_signals
 from retention.daemon.timer import Timer
+from retention.daemon.transfer_log import log_transfer_warnings
 from retention.daemon.web import served
 from retention.errors import RefusedByRule
 from retention.settings import Settings
-from retention.settings.sections import LogFormat
+from retention.settings.sections import LogFormat, ReportsSettings
 from retention.wiring import open_deployment
 from retention.workflows.carry_out_plan import RunHooks
+from retention.workflows.compile_report import begin_of_this_month, is_report_missing, report_of_last_month
 from retention.workflows.deployment import Deployment
 from retention.workflows.drill_backup import drill_backup
 from retention.workflows.failures import explain_failure, is_passing
@@ -61,7 +63,7 @@ def run_daemon(settings: Settings, policy_file: Path) -> int:
             try:
                 if _caught_up(deployment, stop):
                     on_api.deployment = deployment
-                    Daemon(deployment, policy_file, stop, health).run()
+                    Daemon(deployment, policy_file, stop, health, settings.reports).run()
             finally:
                 on_api.deployment = None
                 deployment.close()
@@ -103,8 +105,11 @@ def _caught_up(deployment: Deployment, stop: Stop) -> bool:
 class Daemon:
     """One process's daemon: a worker for the jobs, and this thread that looks after the policy and itself."""
 
-    def __init__(self, deployment: Deployment, policy_file: Path, stop: Stop, health: Health) -> None:
+    def __init__(
+        self, deployment: Deployment, policy_file: Path, stop: Stop, health: Health, reports: ReportsSettings
+    ) -> None:
         self._deployment = deployment
+        self._reports = reports
         self._stop = stop
         self._health = health
         self._policy = PolicyWatch(deployment, policy_file, health)
@@ -113,6 +118,7 @@ class Daemon:
             JobName.VERIFICATION: self._verify,
             JobName.BACKUPS: self._scan,
             JobName.DRILLS: self._drill,
+            JobName.REPORT: self._report,
         }
         self._timer = Timer(works, deployment.wall)
         self._timetable: Timetable | None = None
@@ -126,6 +132,7 @@ class Daemon:
         self._health.policy_is(in_force)
         self._timetable = in_force.timetable
         self._timer.start(in_force.timetable)
+        self._make_up_for_a_report()
         _log.info("started", policy=in_force.version, policy_hash=in_force.hash)
         try:
             while not self._stop.is_set():
@@ -193,6 +200,7 @@ class Daemon:
             _log.warning(
                 "the policy does not cover every table", store=drift.store, tables=drift.tables, why=drift.problem
             )
+        log_transfer_warnings(self._deployment)
         return troubles
 
     def _scan(self) -> None:
@@ -200,6 +208,22 @@ class Daemon:
 
     def _drill(self) -> None:
         self._job(JobName.DRILLS, lambda _: self._named_troubles(drill_backup(self._deployment).troubles))
+
+    def _report(self) -> None:
+        self._job(JobName.REPORT, lambda _: self._report_last_month())
+
+    def _report_last_month(self) -> int:
+        """The report of the month before is there; one that was made before is kept."""
+        issued = report_of_last_month(self._deployment, self._reports.directory, self._reports.issuer)
+        if issued is not None:
+            _log.info("report issued", report=issued.folder.name, entry=issued.entry, overdue=issued.overdue_count)
+        return 0
+
+    def _make_up_for_a_report(self) -> None:
+        """A report that fell due this month while nobody was here is made now."""
+        was_due = self._timer.was_due(JobName.REPORT, begin_of_this_month(self._deployment))
+        if was_due and is_report_missing(self._deployment, self._reports.directory):
+            self._timer.run_within(JobName.REPORT, timedelta(0))
 
     def _named_troubles(self, troubles: Sequence[tuple[str, str]]) -> int:
         """Each trouble is logged; how many there are."""

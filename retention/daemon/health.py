@@ -25,6 +25,7 @@ class JobName(StrEnum):
     VERIFICATION = "verification"
     BACKUPS = "backups"
     DRILLS = "drills"
+    REPORT = "report"
 
 
 class JobResult(StrEnum):

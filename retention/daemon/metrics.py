@@ -90,6 +90,12 @@ def _numbers(snapshot: Snapshot) -> Iterator[Metric]:
         "Destroyed keys that an old copy of the key store still opens",
         measures.keys_waiting_count,
     )
+    warnings = GaugeMetricFamily(
+        "retention_transfer_warnings", "Thresholds and ends that stand in the way of transfers soon", labels=["code"]
+    )
+    for code, count in measures.transfer_warnings.items():
+        warnings.add_metric([code], count)
+    yield warnings
     yield _gauge("ledger_entries", "Entries of the evidence ledger", measures.ledger_size)
     yield _gauge("ledger_writable", "1 while the ledger can be written", measures.ledger_is_writable)
 

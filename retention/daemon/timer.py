@@ -44,6 +44,7 @@ class Timer:
             JobName.VERIFICATION: timetable.verification,
             JobName.BACKUPS: timetable.backups,
             JobName.DRILLS: timetable.drills,
+            JobName.REPORT: timetable.report,
         }
         for name, fields in fields_of.items():
             if fields is None:
@@ -66,6 +67,12 @@ class Timer:
         at = self._clock.now() + delay
         if job is not None and (job.next_run_time is None or job.next_run_time > at):
             job.modify(next_run_time=at)
+
+    def was_due(self, name: JobName, since: datetime) -> bool:
+        """Whether one of the job's times lay between `since` (aware) and now."""
+        job = self._scheduler.get_job(name)
+        at = job.trigger.get_next_fire_time(None, since) if job is not None else None
+        return at is not None and at <= self._clock.now()
 
     def next_runs(self) -> dict[JobName, datetime]:
         """When each job is due next, aware."""

@@ -160,3 +160,20 @@ class CertificateIssued(Body):
     customer: CommitmentField
     statement: Hex
     final: bool = Field(strict=True)
+
+
+class ReportIssued(Body):
+    """Body of `report-issued`. `manifest` is the SHA-256 of the bundle's manifest, which holds that of every other file.
+
+    from_at, until_at: the period, the second not included. first_size, last_size: how many entries the ledger had at its
+    ends. identified: customers stand in it by name; `ground` is then the commitment to why.
+    """
+
+    manifest: Hex
+    number: Name
+    from_at: Instant
+    until_at: Instant
+    first_size: CountField
+    last_size: CountField
+    identified: bool = Field(strict=True)
+    ground: CommitmentField | None = None

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class FindingKind(StrEnum):
-    """What is wrong. The first group is about a ledger, the second about a certificate."""
+    """What is wrong. The first group is about a ledger, the second about a certificate, the third about a report."""
 
     CHECKPOINT_MISSING = "checkpoint-missing"
     CHECKPOINT_MALFORMED = "checkpoint-malformed"
@@ -35,6 +35,13 @@ class FindingKind(StrEnum):
     UNSUPPORTED_CLAIM = "unsupported-claim"
     SUPERSEDED = "superseded"  # right when it was issued; the ledger shows that the case went on
     UNREADABLE = "unreadable"
+
+    FILE_MISSING = "file-missing"
+    FILE_CHANGED = "file-changed"
+    FILE_UNLISTED = "file-unlisted"
+    NOT_ISSUED = "not-issued"  # the ledger tells of another manifest, period or size
+    ENTRY_NOT_CITABLE = "entry-not-citable"  # a row rests on an entry that is not there, or of another case
+    CITATION_WRONG = "citation-wrong"  # a row says otherwise than the entry it rests on
 
 
 @dataclass(frozen=True, slots=True)

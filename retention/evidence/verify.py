@@ -1,4 +1,4 @@
-"""Checking what somebody hands over: ledgers, certificates and saved checkpoints, offline, by the verifier key alone."""
+"""Checking what somebody hands over: ledgers, reports, certificates and checkpoints, offline, by the verifier key alone."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from retention.evidence.audit import audit_ledger
 from retention.evidence.bodies import CaseDates
+from retention.evidence.bundle_check import BundleCheck, check_bundle, close_citations, is_bundle
 from retention.evidence.certificate import LARGEST_CERTIFICATE, Certificate, certificate_findings
 from retention.evidence.checkpoint import Checkpoint, open_checkpoint
 from retention.evidence.directory import read_file
@@ -32,13 +33,18 @@ class FileFinding:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What is wrong (nothing: all is well), and how much was checked."""
+    """What is wrong (nothing: all is well), and how much was checked.
+
+    uncited_count: reports of which no ledger was at hand, in the bundle or beside it, to hold their rows against.
+    """
 
     findings: tuple[FileFinding, ...]
     ledger_count: int
     entry_count: int
     certificate_count: int
     checkpoint_count: int
+    report_count: int = 0
+    uncited_count: int = 0
 
 
 @dataclass(slots=True)
@@ -46,6 +52,7 @@ class _Handed:
     """What was handed over, sorted; `known` and `statements` are verified already."""
 
     ledgers: list[Path] = field(default_factory=list)
+    reports: list[tuple[Path, BundleCheck]] = field(default_factory=list)
     known: list[Checkpoint] = field(default_factory=list)
     statements: list[tuple[Path, Statement]] = field(default_factory=list)
     certificate_count: int = 0
@@ -53,22 +60,25 @@ class _Handed:
 
 
 def verify_files(paths: Sequence[Path], key: VerifierKey) -> Verification:
-    """Everything that is wrong with these ledgers (directories), certificates and saved checkpoints (files).
+    """Everything that is wrong with these ledgers and reports (directories), certificates and saved checkpoints (files).
 
     Given together they are also checked against each other: a ledger against every checkpoint that was saved or stands
-    in a certificate (cut off, forked), a certificate against what the ledger holds about its case since then.
+    in a certificate (cut off, forked), a certificate against what the ledger holds about its case since then, the
+    rows of a report against the entries they cite.
     Findings come by path; nothing is raised for what is wrong with a file, an unreadable one included.
     """
     handed = _Handed()
     findings: list[FileFinding] = []
     for path in paths:
-        if path.is_dir():
+        if path.is_dir() and is_bundle(path):
+            findings += (FileFinding(path, finding) for finding in _verify_bundle(path, key, handed))
+        elif path.is_dir():
             handed.ledgers.append(path)
         else:
             findings += (FileFinding(path, finding) for finding in _verify_file(path, key, handed))
-    entry_count = 0
+    entry_count = sum(check.entry_count for _, check in handed.reports)
     for path in handed.ledgers:
-        later = _Later(handed.statements)
+        later = _Later(handed.statements, [check for _, check in handed.reports if check.citations is not None])
         try:
             audit = audit_ledger(Ledger(path, key), handed.known, later.see)
         except OSError as error:
@@ -76,10 +86,34 @@ def verify_files(paths: Sequence[Path], key: VerifierKey) -> Verification:
             continue
         findings += (FileFinding(path, finding) for finding in audit.findings)
         findings += later.findings
+        for check in later.reports:
+            close_citations(check, is_whole=not audit.findings)
         entry_count += audit.entry_count
+    uncited_count = sum(check.citations is not None for _, check in handed.reports)
+    for path, check in handed.reports:
+        close_citations(check, is_whole=False)
+        findings += (FileFinding(path, finding) for finding in check.findings)
     return Verification(
-        tuple(findings), len(handed.ledgers), entry_count, handed.certificate_count, handed.checkpoint_count
+        tuple(findings),
+        len(handed.ledgers),
+        entry_count,
+        handed.certificate_count,
+        handed.checkpoint_count,
+        len(handed.reports),
+        uncited_count,
     )
+
+
+def _verify_bundle(path: Path, key: VerifierKey, handed: _Handed) -> Iterable[Finding]:
+    """Nothing but what keeps a report from being read; what is wrong with it stays with it, in `handed`."""
+    try:
+        check = check_bundle(path, key)
+    except OSError as error:
+        return [_unreadable(error)]
+    handed.reports.append((path, check))
+    if check.checkpoint is not None:
+        handed.known.append(check.checkpoint)
+    return []
 
 
 def _verify_file(path: Path, key: VerifierKey, handed: _Handed) -> Iterable[Finding]:
@@ -119,13 +153,20 @@ def _verify_certificate(path: Path, data: bytes, key: VerifierKey, handed: _Hand
 
 @dataclass(slots=True)
 class _Later:
-    """Watches a ledger go by for what happened to a certificate's case after the entries it rests on."""
+    """Watches a ledger go by for what happened to a certificate's case after the entries it rests on.
+
+    reports: those whose rows are held against this ledger.
+    """
 
     statements: Sequence[tuple[Path, Statement]]
+    reports: Sequence[BundleCheck] = ()
     findings: list[FileFinding] = field(default_factory=list)
 
     def see(self, index: int, data: bytes) -> None:
         """Malformed when the bytes are no entry."""
+        for check in self.reports:
+            if check.citations is not None:
+                check.citations.see(index, data)
         entry = decode_entry(data)
         for path, statement in self.statements:
             if entry.case == statement.case and index > max(statement.cited()) and _goes_on(entry):

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from retention.model.fact import Fact
-from retention.model.transfer import Decision, TransferRequest
+from retention.model.transfer import Decision, NamedPersons, TransferRequest
+from retention.model.transfer_copy import ClosedWay, TransferCopy
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,21 +32,21 @@ class Approval:
 
 @dataclass(frozen=True, slots=True)
 class ToldDecision:
-    """A decision on a transfer as it was made."""
+    """A decision on a transfer as it was made. named: of one that allows, the persons who were told one by one."""
 
     id: str
     request: TransferRequest
     decision: Decision
+    named: NamedPersons | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ToldUse:
-    """The first use of a decision. persons: commitments of those who were named, counted in this year."""
+    """The first use of a decision in a year: its persons are counted in it, unless nothing left home (`is_abroad`)."""
 
     decision: str
     year: int
-    persons: tuple[str, ...] = ()
-    sensitive: bool = False
+    is_abroad: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,8 @@ class Particulars:
 
     policy: the canonical document of the version that was adopted. strand: the strand whose key was shredded.
     epoch_created_at: when the epoch that became current was made, aware UTC. standing: how far the strand had come when
-    the entry was written, as the catalogue writes it down. decision, use: of transfers.
+    the entry was written, as the catalogue writes it down. decision, use, copy: of transfers; copy and closed as they were
+    after the entry.
     """
 
     fact: ToldFact | None = None
@@ -65,6 +67,8 @@ class Particulars:
     standing: str | None = None
     decision: ToldDecision | None = None
     use: ToldUse | None = None
+    copy: TransferCopy | None = None
+    closed: ClosedWay | None = None
 
 
 NOTHING = Particulars()

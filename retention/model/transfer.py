@@ -77,7 +77,8 @@ class TransferRequest:
     source, destination: territories (`CN`, `SG`). persons, sensitive_persons: individuals it would add to those of this
     year, the second those of whom sensitive information is in it. foreign_authority: whether a foreign court or agency asks
     for it, and then approval: the reference of the competent authority's approval (PIPL art. 41). persons_are_named: they
-    were told one by one, and `persons` counts only those who are new this year.
+    were told one by one, and both numbers are of those who are new this year; who was counted and becomes sensitive is new
+    in the second only.
     """
 
     customer: str
@@ -124,6 +125,17 @@ class PersonCount:
 
     persons: int = 0
     sensitive_persons: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class NamedPersons:
+    """Individuals who were told one by one, as commitments: each stands in one of the two, sorted and once.
+
+    sensitive: those of whom sensitive information is in it; ordinary: all others.
+    """
+
+    ordinary: tuple[str, ...] = ()
+    sensitive: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -182,7 +182,15 @@ class _Draft:
         if self.has_cache_in_memory:
             stores["cache"] = MemoryStore()
         return Settings(
-            file.catalog, file.evidence, file.keys, file.daemon, file.backups, stores, path, tuple(self.warnings)
+            file.catalog,
+            file.evidence,
+            file.keys,
+            file.daemon,
+            file.backups,
+            stores,
+            file.reports,
+            path,
+            tuple(self.warnings),
         )
 
     def _refusal(self) -> InputError:

@@ -283,6 +283,13 @@ class BackupsSettings(Section):
     drill_mariadb: DatabaseUrl | None = None
 
 
+class ReportsSettings(Section):
+    """Reports for regulators. directory: where the daemon puts one a month. issuer: who answers for them."""
+
+    directory: Path = Path("var/reports")
+    issuer: Text | None = None
+
+
 class FileForm(Section):
     """The whole of `retention.toml`."""
 
@@ -291,6 +298,7 @@ class FileForm(Section):
     keys: KeySettings = KeySettings()
     daemon: DaemonSettings = DaemonSettings()
     backups: BackupsSettings = BackupsSettings()
+    reports: ReportsSettings = ReportsSettings()
     stores: dict[Annotated[str, AfterValidator(_store_name)], ConfiguredStore] = Field(default_factory=dict)
 
 
@@ -308,6 +316,7 @@ class Settings:
     daemon: DaemonSettings
     backups: BackupsSettings
     stores: Mapping[str, StoreSettings]
+    reports: ReportsSettings
     path: Path | None = None
     warnings: tuple[str, ...] = ()
 

@@ -26,6 +26,7 @@ from retention.model.transfer import (
 )
 from retention.transfers.law import Thresholds
 from retention.transfers.reasons import Code, ground
+from retention.transfers.warnings import day, ends_soon, near_thresholds
 
 NECESSITY, SEPARATE_CONSENT, LEGAL_MEASURE = "necessity", "separate-consent", "legal-measure"
 _STRONGEST = (MeasureKind.SECURITY_ASSESSMENT,)
@@ -55,6 +56,11 @@ def decide(request: TransferRequest, terms: Terms, known: Circumstances) -> Deci
     weighing = _Weighing(request, terms, known)
     weighing.weigh()
     return weighing.decision()
+
+
+def leaves_home(decision: Decision) -> bool:
+    """Whether what the decision allows goes abroad; what stays at home or comes back counts nobody."""
+    return not {Code.WITHIN_HOME, Code.COMES_HOME} & {ground.code for ground in decision.grounds}
 
 
 @dataclass(slots=True)
@@ -148,7 +154,7 @@ class _Weighing:
         self.allowing.append(ground(Code.CONSENT_STANDS, consent=best.id))
         if best.valid_until is not None:
             self.ends.append(best.valid_until)
-            self._warn_of_end(Code.CONSENT_ENDS_SOON, best.id, best.valid_until)
+            self._warn_of_end(Code.CONSENT_ENDS_SOON, best.valid_until, name=best.id, customer=best.customer)
 
     def _wrong_with(self, consent: Consent) -> list[Ground]:
         now, said = self.known.now, {"consent": consent.id}
@@ -156,11 +162,11 @@ class _Weighing:
         if not consent.is_separate:
             found.append(ground(Code.CONSENT_NOT_SEPARATE, **said))
         if consent.withdrawn_at is not None and consent.withdrawn_at <= now:
-            found.append(ground(Code.CONSENT_WITHDRAWN, at=_day(consent.withdrawn_at), **said))
+            found.append(ground(Code.CONSENT_WITHDRAWN, at=day(consent.withdrawn_at), **said))
         if consent.valid_from > now:
-            found.append(ground(Code.CONSENT_NOT_YET, at=_day(consent.valid_from), **said))
+            found.append(ground(Code.CONSENT_NOT_YET, at=day(consent.valid_from), **said))
         if consent.valid_until is not None and consent.valid_until <= now:
-            found.append(ground(Code.CONSENT_EXPIRED, at=_day(consent.valid_until), **said))
+            found.append(ground(Code.CONSENT_EXPIRED, at=day(consent.valid_until), **said))
         for code, agreed, asked in (
             (Code.CONSENT_OTHER_PURPOSE, consent.purpose, self.request.purpose),
             (Code.CONSENT_OTHER_RECIPIENT, consent.recipient, self.request.recipient),
@@ -206,7 +212,7 @@ class _Weighing:
             return None
         persons = self.known.counted.persons + self.request.persons
         sensitive_ones = self.known.counted.sensitive_persons + (self.request.sensitive_persons or 0)
-        self._warn_of_threshold(persons, sensitive_ones)
+        self.warnings += near_thresholds(law, PersonCount(persons, sensitive_ones))
         if persons >= law.contract_below or sensitive_ones >= law.contract_sensitive_below:
             self._note_need(Code.ASSESSMENT_FOR_MANY, law.assessment_basis, persons=persons, sensitive=sensitive_ones)
             return _STRONGEST
@@ -234,7 +240,7 @@ class _Weighing:
         self.measure = ranked[0]
         self.allowing.append(ground(Code.MEASURE_STANDS, measure=self.measure.name, number=self.measure.number))
         self.ends.append(self.measure.valid_until)
-        self._warn_of_end(Code.MEASURE_ENDS_SOON, self.measure.name, self.measure.valid_until)
+        self._warn_of_end(Code.MEASURE_ENDS_SOON, self.measure.valid_until, name=self.measure.name)
 
     def _wrong_measure(self, measure: Measure, needed: Iterable[MeasureKind]) -> list[Ground]:
         return [*self._wrong_kind(measure, needed), *self._wrong_time(measure), *self._wrong_scope(measure)]
@@ -261,9 +267,9 @@ class _Weighing:
         now, said = self.known.now, {"measure": measure.name}
         found = []
         if measure.valid_from > now:
-            found.append(ground(Code.MEASURE_NOT_YET, at=_day(measure.valid_from), **said))
+            found.append(ground(Code.MEASURE_NOT_YET, at=day(measure.valid_from), **said))
         if measure.valid_until <= now:
-            found.append(ground(Code.MEASURE_EXPIRED, at=_day(measure.valid_until), **said))
+            found.append(ground(Code.MEASURE_EXPIRED, at=day(measure.valid_until), **said))
         if measure.kind is MeasureKind.SECURITY_ASSESSMENT and measure.valid_until > self._assessment_ends(measure):
             years = str(self.known.law.assessment_years)
             found.append(ground(Code.MEASURE_TOO_LONG, basis=self.known.law.validity_basis, years=years, **said))
@@ -287,22 +293,6 @@ class _Weighing:
         end = began.replace(year=began.year + years, day=28 if leap_day else began.day)
         return end + timedelta(days=1)  # dates are written as days: the last one counts whole
 
-    # ------------------------------------------------------------------------------------------------- warnings
-
-    def _warn_of_threshold(self, persons: int, sensitive: int) -> None:
-        law = self.known.law
-        for count, threshold, code in (
-            (persons, law.exempt_below, Code.NEAR_THRESHOLD),
-            (persons, law.contract_below, Code.NEAR_THRESHOLD),
-            (sensitive, law.contract_sensitive_below, Code.NEAR_SENSITIVE_THRESHOLD),
-        ):
-            if law.warn_share * threshold <= count < threshold:
-                self.warnings.append(ground(code, count=str(count), threshold=str(threshold)))
-
-    def _warn_of_end(self, code: Code, name: str, ends: datetime) -> None:
-        if ends - self.known.now <= timedelta(days=self.known.law.warn_days):
-            self.warnings.append(ground(code, name=name, at=_day(ends)))
-
-
-def _day(at: datetime) -> str:
-    return at.date().isoformat()
+    def _warn_of_end(self, code: Code, ends: datetime, **about: str) -> None:
+        if ends_soon(self.known.law, self.known.now, ends):
+            self.warnings.append(ground(code, at=day(ends), **about))

@@ -10,7 +10,7 @@ from retention.model.transfer import Ground
 
 
 class Code(StrEnum):
-    """Every reason that a decision can have."""
+    """Every reason that a decision can have, and every warning."""
 
     WITHIN_HOME = "within-home"
     COMES_HOME = "comes-home"
@@ -66,8 +66,11 @@ class Code(StrEnum):
 
     NEAR_THRESHOLD = "near-threshold"
     NEAR_SENSITIVE_THRESHOLD = "near-sensitive-threshold"
+    THRESHOLD_REACHED = "threshold-reached"
+    SENSITIVE_THRESHOLD_REACHED = "sensitive-threshold-reached"
     CONSENT_ENDS_SOON = "consent-ends-soon"
     MEASURE_ENDS_SOON = "measure-ends-soon"
+    MEASURE_ENDED = "measure-ended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,8 +225,23 @@ SENTENCES: Mapping[Code, Sentence] = {
         "敏感个人信息已达 {count} 人，接近 {threshold} 人的界限",
         "{count} persons with sensitive information, near {threshold}",
     ),
-    Code.CONSENT_ENDS_SOON: Sentence("同意 {name} 将于 {at} 到期", "the consent {name} ends on {at}"),
+    Code.THRESHOLD_REACHED: Sentence(
+        "自1月1日起累计 {count} 人，已达到 {threshold} 人的界限",
+        "{count} persons since 1 January: the threshold of {threshold} is reached",
+    ),
+    Code.SENSITIVE_THRESHOLD_REACHED: Sentence(
+        "自1月1日起敏感个人信息累计 {count} 人，已达到 {threshold} 人的界限",
+        "{count} persons with sensitive information since 1 January: the threshold of {threshold} is reached",
+    ),
+    Code.CONSENT_ENDS_SOON: Sentence(
+        "客户 {customer} 的同意 {name} 将于 {at} 到期", "the consent {name} of {customer} ends on {at}"
+    ),
     Code.MEASURE_ENDS_SOON: Sentence("法定措施 {name} 将于 {at} 到期", "the legal measure {name} ends on {at}"),
+    Code.MEASURE_ENDED: Sentence(
+        "法定措施 {name} 已于 {at} 到期，本年度有 {count} 个决定以其为依据",
+        "the legal measure {name} ended on {at}, and {count} decisions of this year rest on it",
+        "PIPL 38",
+    ),
 }
 
 

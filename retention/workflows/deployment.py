@@ -21,6 +21,8 @@ from retention.policy.load import policy_from_canonical
 from retention.workflows.journal import Journal
 from storage_adapters.backups.contract import BackupStore, DumpRewriter, Form, RestorePlace
 from storage_adapters.contract import Store
+from storage_adapters.copies.contract import CopySource, CopyTarget
+from storage_adapters.egress.contract import Egress
 
 
 @dataclass(slots=True)
@@ -66,6 +68,30 @@ class BackupParts:
 
 
 @dataclass(frozen=True, slots=True)
+class TransferParts:
+    """What transfers need, by the store's name. Empty where a service has none.
+
+    sources, targets: the two ends of a copy. egress: how a store itself sends data elsewhere. bucket_regions, host_regions:
+    the region of each bucket, and of each database's or endpoint's host, that the settings name.
+    """
+
+    sources: Mapping[str, CopySource] = field(default_factory=dict)
+    targets: Mapping[str, CopyTarget] = field(default_factory=dict)
+    egress: Mapping[str, Egress] = field(default_factory=dict)
+    bucket_regions: Mapping[str, str] = field(default_factory=dict)
+    host_regions: Mapping[str, str] = field(default_factory=dict)
+
+    def close(self) -> None:
+        """Release every connection. A second call does nothing."""
+        for source in self.sources.values():
+            source.close()
+        for target in self.targets.values():
+            target.close()
+        for egress in self.egress.values():
+            egress.close()
+
+
+@dataclass(frozen=True, slots=True)
 class Deployment:
     """The open parts of one service.
 
@@ -85,6 +111,7 @@ class Deployment:
     store_kinds: Mapping[str, str] = field(default_factory=dict)
     store_regions: Mapping[str, str] = field(default_factory=dict)
     backups: BackupParts = field(default_factory=BackupParts)
+    transfers: TransferParts = field(default_factory=TransferParts)
     shelf: PolicyShelf = field(default_factory=PolicyShelf)
     roll_every: timedelta = timedelta(days=1)
     lease_term: timedelta = timedelta(seconds=15)
@@ -109,4 +136,5 @@ class Deployment:
             store.close()
         for backup_store in self.backups.stores.values():
             backup_store.close()
+        self.transfers.close()
         self.catalog.close()

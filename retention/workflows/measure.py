@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from retention.catalog import cases as case_rows
 from retention.catalog import ledger_outbox
 from retention.model.copy import EndState
 from retention.workflows.deployment import Deployment
 from retention.workflows.status import status
+from retention.workflows.transfer_warnings import count_by_code, transfer_warnings
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class Measures:
     keys_waiting_count: int
     ledger_size: int
     ledger_is_writable: bool
+    transfer_warnings: Mapping[str, int] = field(default_factory=dict)
 
 
 def measure(deployment: Deployment) -> Measures:
@@ -43,6 +45,7 @@ def measure(deployment: Deployment) -> Measures:
         keys_waiting_count=waiting,
         ledger_size=size,
         ledger_is_writable=_is_writable(deployment),
+        transfer_warnings=count_by_code(transfer_warnings(deployment)),
     )
 
 

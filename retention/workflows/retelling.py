@@ -18,6 +18,7 @@ from retention.catalog import cases as case_rows
 from retention.catalog import facts as fact_rows
 from retention.catalog import keys as key_rows
 from retention.catalog import policies
+from retention.catalog import transfer_copies as copy_rows
 from retention.catalog import transfers as transfer_rows
 from retention.catalog.standings import put_passed, put_standing
 from retention.catalog.transfers import DecidedTransfer
@@ -29,7 +30,6 @@ from retention.model.key import Epoch, EpochState
 from retention.model.particulars import Particulars
 from retention.model.record import ShreddedKey
 from retention.policy.load import policy_from_canonical
-from retention.workflows.decide_transfer import note_use
 from retention.workflows.deployment import Deployment
 from retention.workflows.journal import Journal, Told
 from retention.workflows.record_facts import Tally, put_facts
@@ -170,6 +170,10 @@ class Retelling:
                 self._decision(line)
             case EntryType.TRANSFER_USED:
                 self._use(line)
+            case EntryType.TRANSFER_COPYING | EntryType.TRANSFER_COPIED:
+                self._copy(line)
+            case EntryType.WAY_OUT_CLOSED | EntryType.WAY_OUT_REOPENED:
+                self._closed(line)
             case kind if kind in OF_FACTS:
                 raise NotInOrder(f"entry {line.position} of the ledger ({kind}) follows from no fact that it tells")
 
@@ -218,15 +222,26 @@ class Retelling:
         told = line.particulars.decision
         if told is None or told.id != line.entry.body.get("decision"):
             raise _silent(line)
-        transfer_rows.put_decision(
-            self.session, DecidedTransfer(told.id, told.request, told.decision, None, line.position)
-        )
+        decided = DecidedTransfer(told.id, told.request, told.decision, None, line.position)
+        transfer_rows.put_decision(self.session, decided, told.named)
 
     def _use(self, line: Line) -> None:
         use = line.particulars.use
         if use is None or use.decision != line.entry.body.get("decision"):
             raise _silent(line)
-        note_use(self.session, use, line.entry.at)
+        transfer_rows.put_use(self.session, use, line.entry.at)
+
+    def _copy(self, line: Line) -> None:
+        copy = line.particulars.copy
+        if copy is None or copy.id != line.entry.body.get("copy"):
+            raise _silent(line)
+        copy_rows.put_copy(self.session, copy)
+
+    def _closed(self, line: Line) -> None:
+        way = line.particulars.closed
+        if way is None or way.id != line.entry.body.get("closed"):
+            raise _silent(line)
+        copy_rows.put_closed_way(self.session, way)
 
     # ----------------------------------------------------------------------------------------------- strands and keys
 

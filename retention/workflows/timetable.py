@@ -18,6 +18,7 @@ class Timetable:
     verification: CronFields
     backups: CronFields | None = None
     drills: CronFields | None = None
+    report: CronFields | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ def policy_in_force(deployment: Deployment) -> InForce:
         verification=parse_cron(schedule.verification),
         backups=parse_cron(schedule.backups),
         drills=parse_cron(schedule.drills) if schedule.drills else None,
+        report=parse_cron(schedule.report),
     )
     return InForce(policy.version, policy.hash, timetable)
 

@@ -31,7 +31,7 @@ class TransferGate:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __call__(self, crossing: Crossing) -> Decision:
-        """The decision under which it may go now, or why there is none. Counts its persons at the first use."""
+        """The decision under which it may go now, or why there is none. Counts its persons at the first use in a year."""
         ticks = self.deployment.wall.reading().ticks
         with self._lock:
             until, decision = self._kept.get(crossing, (0.0, None))

@@ -1,4 +1,4 @@
-"""Verify what is handed over, offline: ledgers, certificates and checkpoints, by the verifier key alone."""
+"""Verify what is handed over, offline: ledgers, reports, certificates and checkpoints, by the verifier key alone."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from retention.evidence.verify import Verification, verify_files
 
 
 def verify_evidence(paths: Sequence[Path], verifier_key: str) -> Verification:
-    """Everything that is wrong with these ledgers (directories), certificates and checkpoints (files), also with each other.
+    """Everything that is wrong with these ledgers, reports (directories), certificates and checkpoints, also with each other.
 
     `verifier_key` is the text `name+id+base64`. Raises InputError where it is none; what is wrong with a file is a finding.
     """

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from itertools import islice
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from storage_adapters.contract import (
     Place,
     Prefix,
 )
-from storage_adapters.errors import NotFound, OutcomeUnknown, Refused, StoreError, Unavailable
+from storage_adapters.errors import OutcomeUnknown
 from storage_adapters.files.area import LIVE, Area, FilePlace, roots_of
 from storage_adapters.files.changes import (
     HIDE,
@@ -30,9 +29,9 @@ from storage_adapters.files.changes import (
     changed_folders,
     code_of,
     erasing,
-    is_refusal,
 )
-from storage_adapters.files.names import BadName, Found, found_of
+from storage_adapters.files.names import Found, found_of
+from storage_adapters.files.opening import opened
 from storage_adapters.files.second_look import second_look
 
 _NOTES = (
@@ -133,31 +132,8 @@ class FileStore:
             raise ValueError(f"{self._name} has no place of this kind: {type(place).__name__}")
         return place
 
-    @contextmanager
-    def _area(self) -> Iterator[Area]:
-        """The root, open; foreign errors leave as the store's own."""
-        try:
-            root = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        except (FileNotFoundError, NotADirectoryError) as error:
-            raise NotFound(self._name, "the root directory is not there") from error
-        except OSError as error:
-            raise self._translated(error) from error
-        try:
-            yield Area(root)
-        except BadName as error:
-            raise Refused(self._name, str(error)) from error
-        except RecursionError as error:
-            raise Refused(self._name, "folders are nested too deeply") from error
-        except OSError as error:
-            raise self._translated(error) from error
-        finally:
-            os.close(root)
-
-    def _translated(self, error: OSError) -> StoreError:
-        if error.errno == errno.ELOOP:
-            return Refused(self._name, "a folder on the way is a link")
-        kind = Refused if is_refusal(error) else Unavailable
-        return kind(self._name, f"the file system says {code_of(error)}")
+    def _area(self) -> AbstractContextManager[Area]:
+        return opened(self._name, self._root)
 
     # ------------------------------------------------------------------------------ batches
 

@@ -41,9 +41,12 @@ def versions(wire: Wire, place: Place, versioning: Versioning) -> Entries:
         yield from objects(wire, place)
 
 
-def objects(wire: Wire, place: Place) -> Entries:
-    """Every object that a plain reader sees at the place, by ListObjectsV2."""
-    yield from _everywhere(wire, place, "", answers.objects)
+def objects(wire: Wire, place: Place, after: str = "") -> Entries:
+    """Every object that a plain reader sees at the place, by ListObjectsV2; of a prefix those behind the key `after`.
+
+    A store that does not know `start-after` gives the others too.
+    """
+    yield from _everywhere(wire, place, "", answers.objects, (("start-after", after),) if after else ())
 
 
 def uploads(wire: Wire, place: Place) -> Entries:
@@ -61,10 +64,10 @@ def _unversioned(entry: Entry) -> Entry:
     return entry
 
 
-def _everywhere(wire: Wire, place: Place, subresource: str, read: Read) -> Entries:
+def _everywhere(wire: Wire, place: Place, subresource: str, read: Read, start: Cursor = ()) -> Entries:
     match place:
         case Prefix(prefix):
-            for page in _pages(wire, prefix, subresource, read):
+            for page in _pages(wire, prefix, subresource, read, start):
                 if not all(entry.key.startswith(prefix) for entry in page.entries):
                     raise Refused(wire.store, "the store lists keys outside the prefix it was asked for")
                 if page.entries:
@@ -104,9 +107,8 @@ def _full_pages(entries: Iterator[Entry]) -> Entries:
         yield page
 
 
-def _pages(wire: Wire, prefix: str, subresource: str, read: Read) -> Iterator[Listing]:
+def _pages(wire: Wire, prefix: str, subresource: str, read: Read, cursor: Cursor = ()) -> Iterator[Listing]:
     """The pages of one listing. Raises Unavailable where the store sends the same cursor twice: it would never end."""
-    cursor: Cursor = ()
     size = "max-uploads" if subresource == "uploads" else "max-keys"
     while True:
         request = Request(

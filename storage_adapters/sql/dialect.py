@@ -180,6 +180,11 @@ class Dialect(Protocol):
         """Whether a column of text holds exactly this text, whatever its collation; None where it never can."""
         ...
 
+    def as_told(self, column: ColumnElement[object]) -> ColumnElement[object]:
+        """The column's value so that the driver gives it whole: as itself, or as text in the database's words (instants
+        in ISO 8601) where the driver knows less than the database."""
+        ...
+
     def hidden_name(self, table: TableName) -> TableName:
         """The table that keeps the hidden rows of this one; its name may be too long."""
         ...

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import operator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, and_, func, literal, or_, select, tuple_
 
 from storage_adapters.contract import PAGE_SIZE
 from storage_adapters.sql.database import Database
@@ -26,6 +28,14 @@ def key_pages(database: Database, source: Source, chosen: Chosen | None) -> Iter
         yield from pages_of(chosen.get((source.facts.name, source.is_hidden), ()))
         return
     yield from _windows(database, source, source.belongs)
+
+
+def key_pages_between(database: Database, source: Source, after: Key | None, up_to: Key | None) -> Iterator[list[Key]]:
+    """The keys of the customer's rows behind `after`, and not behind `up_to`, in pages, in the order of the key."""
+    condition = source.belongs
+    if up_to is not None:
+        condition = and_(condition, _compared(source, operator.le, up_to))
+    yield from _windows(database, source, condition, after)
 
 
 def remaining_pages(database: Database, family: Family, source: Source, chosen: Chosen | None) -> Iterator[list[Key]]:
@@ -88,8 +98,9 @@ def fetch_keys(
 # ---------------------------------------------------------------------------------------------------- pages
 
 
-def _windows(database: Database, source: Source, condition: ColumnElement[bool]) -> Iterator[list[Key]]:
-    last: Key | None = None
+def _windows(
+    database: Database, source: Source, condition: ColumnElement[bool], last: Key | None = None
+) -> Iterator[list[Key]]:
     while True:
         keys = database.read(partial(_window, source, condition, last))
         yield from pages_of(keys)
@@ -101,9 +112,17 @@ def _windows(database: Database, source: Source, condition: ColumnElement[bool])
 def _window(source: Source, condition: ColumnElement[bool], last: Key | None, connection: Connection) -> list[Key]:
     query = select(*source.key).where(condition).order_by(*source.key).limit(WINDOW)
     if last is not None:
-        after = [literal(value, column.type) for value, column in zip(last, source.key, strict=True)]
-        query = query.where(source.key[0] > after[0] if len(after) == 1 else tuple_(*source.key) > tuple_(*after))
+        query = query.where(_compared(source, operator.gt, last))
     return [tuple(row) for row in connection.execute(query).all()]
+
+
+def _compared(source: Source, how: Callable[[Any, Any], Any], key: Key) -> ColumnElement[bool]:
+    """How the rows' keys compare with this one, in the database's order."""
+    values = [literal(value, column.type) for value, column in zip(key, source.key, strict=True)]
+    compared: ColumnElement[bool] = (
+        how(source.key[0], values[0]) if len(values) == 1 else how(tuple_(*source.key), tuple_(*values))
+    )
+    return compared
 
 
 def _present(

@@ -195,6 +195,9 @@ class MariaDB:
         utf8 = func.convert(column.op("USING")(literal_column("utf8mb4")))
         return cast(utf8, BINARY) == literal(text.encode(), BINARY)
 
+    def as_told(self, column: ColumnElement[object]) -> ColumnElement[object]:
+        return column
+
     def hidden_name(self, table: TableName) -> TableName:
         return TableName(table.schema, f"{HIDDEN_PREFIX}{table.name}")
 

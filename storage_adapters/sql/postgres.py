@@ -114,6 +114,8 @@ _KINDS: dict[str, TypeEngine[Any]] = {
     "uuid": Uuid(),
     "bytea": LargeBinary(),
 }
+_TAKEN_WHOLE = frozenset({"boolean", "real", "double precision", "numeric"})
+_INSTANTS = frozenset({"date", "timestamp without time zone", "timestamp with time zone"})  # also BC and infinity
 _TEXTS = {"text": "text", "character varying": "text", "character": "bpchar", "citext": "citext", "name": "name"}
 
 
@@ -205,6 +207,14 @@ class Postgres:
         if "\x00" in text:
             return None
         return cast(column, Text).collate("C") == text
+
+    def as_told(self, column: ColumnElement[object]) -> ColumnElement[object]:
+        kind = column.type
+        if not isinstance(kind, Declared) or isinstance(kind, DeclaredText) or kind.spelling in _TAKEN_WHOLE:
+            return column
+        if kind.spelling in _INSTANTS:  # JSON's form of them, because that of a cast depends on the session
+            return func.to_jsonb(column).op("#>>")(cast([], ARRAY(Text)))
+        return cast(column, Text)
 
     def hidden_name(self, table: TableName) -> TableName:
         return TableName(HIDDEN_SCHEMA, f"{table.schema}.{table.name}")

@@ -23,6 +23,7 @@ from sqlalchemy import (
     null,
     text,
     tuple_,
+    type_coerce,
 )
 from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import DBAPIConnection, ReflectedColumn
@@ -157,6 +158,9 @@ class SQLite:
 
     def is_exactly(self, column: ColumnElement[object], text: str) -> ColumnElement[bool] | None:
         return cast(column, LargeBinary) == literal(text.encode(), LargeBinary)
+
+    def as_told(self, column: ColumnElement[object]) -> ColumnElement[object]:
+        return type_coerce(column, Declared(""))  # any value may be in a column of any type
 
     def hidden_name(self, table: TableName) -> TableName:
         return TableName(table.schema, f"{HIDDEN_PREFIX}{table.name}")

@@ -15,7 +15,7 @@ import pytest
 
 from retention.clock import ManualClock
 from retention.settings.sections import BackupsSettings, FilesStore
-from retention.wiring import Parts, assemble, backup_parts, file_provider
+from retention.wiring import Parts, assemble, backup_parts, file_provider, transfer_parts
 from retention.workflows.adopt_policy import adopt_policy
 from retention.workflows.deployment import Deployment
 from retention.workflows.read_facts import read_facts
@@ -153,8 +153,8 @@ def open_provider(
     root: Path, clock: ManualClock, catalog_url: str | None = None, lease_term: timedelta = timedelta(seconds=15)
 ) -> Provider:
     """A process of the provider's; its catalogue is a file of the embedded kind where no URL is given."""
-    objects, backups = root / "objects", root / "backups"
-    for folder in (objects, backups):
+    objects, backups, abroad = root / "objects", root / "backups", root / "sg"
+    for folder in (objects, backups, abroad):
         folder.mkdir(exist_ok=True, parents=True)
     keys = file_provider(root / "keys", clock)
     cache = MemoryStore("cache")
@@ -164,8 +164,14 @@ def open_provider(
         origin="test.example/ledger",
         provider=keys,
         ledger_keys=keys,
-        stores={"objects": FileStore("objects", objects), "cache": cache, "backups": FileStore("backups", backups)},
-        store_kinds={"objects": "files", "cache": "redis", "backups": "files"},
+        stores={
+            "objects": FileStore("objects", objects),
+            "cache": cache,
+            "backups": FileStore("backups", backups),
+            "sg": FileStore("sg", abroad),
+        },
+        store_kinds={"objects": "files", "cache": "redis", "backups": "files", "sg": "files"},
+        store_regions={"objects": "cn-north-1", "cache": "cn-north-1", "backups": "cn-north-1", "sg": "ap-southeast-1"},
         lease_term=lease_term,
         backups=backup_parts(
             {
@@ -173,6 +179,12 @@ def open_provider(
                 "restored": FilesStore(kind="files", root=root / "restored"),
             },
             BackupsSettings(scratch=root / "scratch"),
+        ),
+        transfers=transfer_parts(
+            {
+                "objects": FilesStore(kind="files", root=objects, region="cn-north-1"),
+                "sg": FilesStore(kind="files", root=abroad, region="ap-southeast-1"),
+            }
         ),
     )
     return Provider(assemble(parts, clock), clock, objects, cache, root)

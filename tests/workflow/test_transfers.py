@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,29 +16,61 @@ from retention.catalog.transfers import find_decision
 from retention.clock import ManualClock
 from retention.errors import InputError
 from retention.evidence.entries import EntryType, decode_entry
-from retention.model.transfer import Crossing, TransferRequest, Verdict
+from retention.model.transfer import Crossing, PersonCount, TransferRequest, Verdict
 from retention.settings.sections import S3Store, SqlStore, StoreSettings
 from retention.wiring import open_gate
 from retention.workflows.adopt_policy import adopt_policy
 from retention.workflows.consents import grant_consent, list_consents, withdraw_consent
-from retention.workflows.decide_transfer import TransferDenied, check_transfer, territory_of, use_decision
+from retention.workflows.decide_transfer import (
+    MOST_NAMED,
+    TransferDenied,
+    check_transfer,
+    circumstances,
+    territory_of,
+    use_decision,
+)
 from retention.workflows.replay_ledger import catch_up
 from retention.workflows.transfer_gate import KEPT_SECONDS, TransferGate
 from tests.transfer_policy import CONSENT, with_transfers
 from tests.workflow.conftest import POLICY, START, Provider, open_provider
 
 REQUEST = TransferRequest("c-1", "models", "CN", "SG", "Lion Pte", "support", "training", 10, 0)
+NAMED = replace(REQUEST, persons=None, sensitive_persons=None)
+
+
+MEASURES = """\
+  measures:
+    scc-1:
+      {kind: standard-contract, number: "1", datasets: [models], destinations: [SG], recipients: [Lion Pte],
+       impact-assessment: PIA-1, from: 2026-01-01, until: 2027-12-31}
+"""
 
 
 @pytest.fixture
 def provider(tmp_path: Path) -> Iterator[Provider]:
-    opened = open_provider(tmp_path, ManualClock(START))
-    (tmp_path / "policies.yaml").write_text(with_transfers(POLICY), encoding="utf-8")
-    adopt_policy(opened.deployment, tmp_path / "policies.yaml")
+    yield from opened_under(with_transfers(POLICY), tmp_path)
+
+
+@pytest.fixture
+def covered(tmp_path: Path) -> Iterator[Provider]:
+    """The provider with a standard contract, which sensitive information needs."""
+    yield from opened_under(with_transfers(POLICY) + MEASURES, tmp_path)
+
+
+def opened_under(policy: str, root: Path) -> Iterator[Provider]:
+    opened = open_provider(root, ManualClock(START))
+    (root / "policies.yaml").write_text(policy, encoding="utf-8")
+    adopt_policy(opened.deployment, root / "policies.yaml")
     opened.tell("service-activated", "c-1", service="training")
     grant_consent(opened.deployment, "c-1", CONSENT)
     yield opened
     opened.deployment.close()
+
+
+def counted(provider: Provider) -> PersonCount:
+    """Who has gone abroad this year."""
+    with provider.deployment.catalog.reading() as session:
+        return circumstances(provider.deployment, session, "c-1").counted
 
 
 def persons_counted(provider: Provider) -> int:
@@ -68,8 +101,7 @@ def test_asking_counts_nobody_and_using_counts_once(provider: Provider) -> None:
 
 def test_persons_who_are_named_count_once_a_year(provider: Provider) -> None:
     for names in (["a", "b", "c"], ["b", "c", "d"], ["a", "a"]):
-        decided = check_transfer(provider.deployment, REQUEST, names)
-        use_decision(provider.deployment, decided.id, names)
+        use_decision(provider.deployment, check_transfer(provider.deployment, REQUEST, names).id)
     assert persons_counted(provider) == 4
     with provider.deployment.catalog.reading() as session:
         from sqlmodel import select
@@ -78,6 +110,124 @@ def test_persons_who_are_named_count_once_a_year(provider: Provider) -> None:
 
         stored = session.exec(select(AbroadPersonRow.person)).all()
     assert all(len(person) == 64 for person in stored), "as commitments, not as names"
+
+
+def test_of_the_named_ones_only_the_sensitive_are_counted_as_sensitive(covered: Provider) -> None:
+    expected = [
+        (["a", "b", "c"], ["b"], (3, 1)),
+        (["a", "b"], ["a", "b"], (3, 2)),  # a was counted before and becomes sensitive
+        (["a", "b", "c"], [], (3, 2)),  # and stays so
+        (None, ["c", "d"], (4, 4)),  # who is named as sensitive is a person
+        (["e"], ["f"], (6, 5)),
+    ]
+    for persons, sensitive, counts in expected:
+        decided = check_transfer(covered.deployment, NAMED, persons, sensitive)
+        assert decided.decision.verdict is Verdict.ALLOW
+        before = counted(covered)
+        assert decided.request.persons is not None
+        assert decided.request.sensitive_persons is not None
+        use_decision(covered.deployment, decided.id)
+        assert counted(covered) == PersonCount(*counts)
+        assert counts == (
+            before.persons + decided.request.persons,
+            before.sensitive_persons + decided.request.sensitive_persons,
+        )
+
+
+def test_what_a_decision_adds_is_counted_anew_when_it_is_used(covered: Provider) -> None:
+    first, second = (check_transfer(covered.deployment, NAMED, ["a", "b"], ["a"]) for _ in range(2))
+    assert (second.request.persons, second.request.sensitive_persons) == (2, 1), "nothing has gone yet"
+    for decided in (first, second, first):
+        use_decision(covered.deployment, decided.id)
+    assert counted(covered) == PersonCount(2, 1)
+    used = [e for e in map(decode_entry, covered.deployment.journal.ledger.entries()) if e.type == "transfer-used"]
+    assert [entry.body["persons"] for entry in used] == [2, 0]
+
+
+@pytest.mark.parametrize(
+    ("request_", "persons", "sensitive", "says"),
+    [
+        (replace(REQUEST, sensitive_persons=1), ["a"], None, "sensitive ones are a number"),
+        (REQUEST, None, ["a"], "persons are a number"),
+        (NAMED, (str(n) for n in range(MOST_NAMED + 1)), None, "at most 100000, so split it"),
+        (NAMED, [f"a{n}" for n in range(MOST_NAMED)], ["b"], "more than 100000"),
+    ],
+    ids=["names, and some of them sensitive", "a number, of which these are sensitive", "too many", "too many of both"],
+)
+def test_names_that_do_not_tell_who_is_meant_decide_nothing(
+    provider: Provider, request_: TransferRequest, persons: Any, sensitive: Any, says: str
+) -> None:
+    size = provider.deployment.journal.ledger.checkpoint().size
+    with pytest.raises(InputError, match=says):
+        check_transfer(provider.deployment, request_, persons, sensitive)
+    assert provider.deployment.journal.ledger.checkpoint().size == size
+
+
+def test_spaces_and_blank_lines_are_nobody(provider: Provider) -> None:
+    decided = check_transfer(provider.deployment, NAMED, ["a", " a\r", "", "  "], ["a\r"])
+    assert (decided.request.persons, decided.request.sensitive_persons) == (1, 1)
+
+
+def test_names_do_not_say_whose_sensitive_information_is_in_it(provider: Provider) -> None:
+    """The dataset holds none, so it is not asked; a number of none is said as before."""
+    unsaid = check_transfer(provider.deployment, NAMED, ["a"])
+    assert unsaid.request.sensitive_persons is None
+    assert check_transfer(provider.deployment, REQUEST, ["a"]).request.sensitive_persons == 0
+    use_decision(provider.deployment, unsaid.id)
+    assert counted(provider) == PersonCount(1, 0)
+
+
+def test_thousands_of_names_are_counted(covered: Provider) -> None:
+    names = [f"person-{n}" for n in range(3_001)]
+    for sensitive, count in (([], 0), (names[:1_501], 1_501), (names, 3_001)):
+        use_decision(covered.deployment, check_transfer(covered.deployment, NAMED, names, sensitive).id)
+        assert counted(covered) == PersonCount(3_001, count)
+
+
+def test_who_goes_abroad_again_in_the_next_year_is_counted_in_it(covered: Provider) -> None:
+    named = check_transfer(covered.deployment, NAMED, ["a", "b"], ["b"])
+    numbers = check_transfer(covered.deployment, REQUEST)
+    for _ in range(2):
+        for decided in (named, numbers):
+            use_decision(covered.deployment, decided.id)
+        assert counted(covered) == PersonCount(12, 1)
+        covered.clock.advance(datetime(2026, 12, 31, 16, 0, tzinfo=UTC) - covered.clock.now())
+    with covered.deployment.catalog.reading() as session:
+        found = find_decision(session, named.id)
+    assert found is not None
+    assert found.used_at is not None
+    assert found.used_at.year == 2026, "the first use stays the first"
+
+
+def test_uses_at_the_same_moment_count_everybody_once(tmp_path: Path, catalog_url: str) -> None:
+    clock = ManualClock(START)
+    processes = [open_provider(tmp_path / "disk", clock, catalog_url) for _ in range(2)]
+    first = processes[0]
+    (tmp_path / "policies.yaml").write_text(with_transfers(POLICY) + MEASURES, encoding="utf-8")
+    adopt_policy(first.deployment, tmp_path / "policies.yaml")
+    first.tell("service-activated", "c-1", service="training")
+    grant_consent(first.deployment, "c-1", CONSENT)
+    made = [check_transfer(first.deployment, NAMED, [f"p{n}", f"p{n + 1}", "x"], [f"p{n}"]) for n in range(6)]
+    made.append(check_transfer(first.deployment, REQUEST))
+    with ThreadPoolExecutor(4) as threads:
+        running = [threads.submit(use_decision, p.deployment, d.id) for d in made for p in processes]
+        assert all(each.result().verdict is Verdict.ALLOW for each in running)
+    assert counted(first) == PersonCount(8 + 10, 6)
+    used = [e for e in map(decode_entry, first.deployment.journal.ledger.entries()) if e.type == "transfer-used"]
+    assert len(used) == len(made), "one entry each, whoever came first"
+    for process in processes:
+        process.deployment.close()
+
+
+def test_what_stays_at_home_counts_nobody(provider: Provider) -> None:
+    home = replace(REQUEST, destination="CN")
+    for decided in (
+        check_transfer(provider.deployment, home),
+        check_transfer(provider.deployment, home, ["a", "b"]),
+        check_transfer(provider.deployment, replace(home, source="SG")),
+    ):
+        assert use_decision(provider.deployment, decided.id).verdict is Verdict.ALLOW
+    assert counted(provider) == PersonCount()
 
 
 def test_the_count_begins_anew_on_the_first_of_january_in_shanghai(provider: Provider) -> None:
@@ -119,14 +269,18 @@ def test_the_hundred_thousandth_person_needs_a_measure(provider: Provider) -> No
         ("SG", "SG"),
         ("ap-southeast-1", "SG"),
         ("cn-north-1", "CN"),
-        ("objects", None),
+        ("objects", "CN"),
+        ("sg", "SG"),
+        ("restored", None),
         ("eu-west-1", None),
-        ("sg", None),
+        ("jp", None),
     ],
     ids=[
         "a territory",
         "a region",
         "home",
+        "a store at home",
+        "a store abroad",
         "a store that does not say where it lies",
         "a region nobody told",
         "no word",
@@ -161,6 +315,13 @@ def test_the_gate_is_shut_until_something_was_decided(provider: Provider) -> Non
     check_transfer(provider.deployment, REQUEST)
     assert answer(gate)[0] == "allow"
     assert persons_counted(provider) == 10, "what goes through the gate is counted"
+
+
+def test_who_was_named_is_counted_at_the_gate_too(covered: Provider) -> None:
+    check_transfer(covered.deployment, NAMED, ["a", "b"], ["b"])
+    for _ in range(2):
+        assert answer(TransferGate(covered.deployment))[0] == "allow"
+    assert counted(covered) == PersonCount(2, 1)
 
 
 @pytest.mark.parametrize(
@@ -217,7 +378,8 @@ def test_an_old_catalogue_hears_of_decisions_consents_and_persons(provider: Prov
     shutil.copy(provider.root / "catalog.db", provider.root / "old.db")
     names = ["a", "b"]
     used = check_transfer(provider.deployment, REQUEST, names)
-    use_decision(provider.deployment, used.id, names)
+    use_decision(provider.deployment, used.id)
+    waiting = check_transfer(provider.deployment, REQUEST, ["b", "c"])
     unused = check_transfer(provider.deployment, REQUEST)
     use_decision(provider.deployment, check_transfer(provider.deployment, REQUEST).id)
     withdraw_consent(provider.deployment, "c-1", "K-1")
@@ -236,6 +398,28 @@ def test_an_old_catalogue_hears_of_decisions_consents_and_persons(provider: Prov
         with again.deployment.catalog.reading() as session:
             found = find_decision(session, unused.id)
         assert found == unused
+        grant_consent(again.deployment, "c-1", {**CONSENT, "consent": "K-3"})
+        use_decision(again.deployment, waiting.id)
+        assert persons_counted(again) == before + 1, "c was named before the catalogue was lost"
+    finally:
+        again.deployment.close()
+
+
+def test_an_old_catalogue_counts_the_same_persons_as_sensitive(covered: Provider) -> None:
+    shutil.copy(covered.root / "catalog.db", covered.root / "old.db")
+    for persons, sensitive in ((["a", "b", "c"], ["b"]), (["a"], ["a", "d"])):
+        use_decision(covered.deployment, check_transfer(covered.deployment, NAMED, persons, sensitive).id)
+    waiting = check_transfer(covered.deployment, NAMED, ["a", "e"], ["c"])
+    covered.deployment.close()
+    for file in covered.root.glob("catalog.db*"):
+        file.unlink()
+    shutil.copy(covered.root / "old.db", covered.root / "catalog.db")
+    again = open_provider(covered.root, covered.clock)
+    try:
+        catch_up(again.deployment)
+        assert counted(again) == PersonCount(4, 3)
+        use_decision(again.deployment, waiting.id)
+        assert counted(again) == PersonCount(5, 4)
     finally:
         again.deployment.close()
 

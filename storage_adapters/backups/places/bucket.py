@@ -6,21 +6,20 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
-from xml.etree.ElementTree import Element, SubElement, tostring
 
 from storage_adapters.backups.contract import Content
 from storage_adapters.backups.places.staging_folder import StagedFiles, file_errors, locked_folder
-from storage_adapters.errors import OutcomeUnknown, Refused, Unavailable
+from storage_adapters.errors import Refused
 from storage_adapters.s3 import S3Settings
-from storage_adapters.s3.answers import Document, objects, versions
+from storage_adapters.s3.answers import objects, versions
 from storage_adapters.s3.refusals import NOT_OFFERED, Declined
-from storage_adapters.s3.wire import Answer, Request, Wire
+from storage_adapters.s3.uploading import MOST_PARTS, PART_SIZE, upload
+from storage_adapters.s3.wire import Request, Wire
 
-PART_SIZE = 16 * 1024 * 1024
-"""Bytes of one part of a large object, and the largest object that is put at once."""
-_MOST_PARTS = 10_000
+_BLOCK = 1024 * 1024
 
 
 class BucketPlace:
@@ -77,7 +76,7 @@ class BucketStaging(StagedFiles):
         self._is_released = False
 
     def release(self) -> None:
-        """Every staged file is an object of the bucket, each read back by size and ETag. A second call does nothing.
+        """Every staged file is an object of the bucket, each read back. A second call does nothing.
 
         Raises Refused where the bucket is no longer empty, where a link is staged, and where what the bucket says of an
         object is not what was sent; Unavailable and OutcomeUnknown where it does not answer. What was put until then
@@ -104,36 +103,7 @@ class BucketStaging(StagedFiles):
 
     def _put(self, key: str, file: BinaryIO) -> None:
         size = os.fstat(file.fileno()).st_size
-        if size > PART_SIZE:
-            etag = self._put_in_parts(key, file, size)
-        else:
-            body = file.read()
-            etag = self._wire.ask(Request("PUT", key, body=body), _etag)
-        found = self._wire.ask(Request("HEAD", key), lambda answer: answer.headers)
-        if _number(found.get("content-length", "")) != size or found.get("etag", "") != etag:
-            raise Refused(self._store, "the bucket does not hold what was put into it")
-
-    def _put_in_parts(self, key: str, file: BinaryIO, size: int) -> str:
-        begun = Request("POST", key, query=(("uploads", None),))
-        upload = self._wire.ask(begun, _upload_id)
-        try:
-            length = max(PART_SIZE, -(-size // _MOST_PARTS))
-            etags: list[str] = []
-            while part := file.read(length):
-                query = (("partNumber", str(len(etags) + 1)), ("uploadId", upload))
-                etags.append(self._wire.ask(Request("PUT", key, query=query, body=part), _etag))
-            done = Request("POST", key, query=(("uploadId", upload),), body=_completion(etags))
-            return self._wire.ask(done, _completed_etag)
-        except BaseException:
-            self._abort(key, upload)
-            raise
-
-    def _abort(self, key: str, upload: str) -> None:
-        """The parts that were sent are gone, where the bucket answers; the trouble that led here is what is told."""
-        try:
-            self._wire.ask(Request("DELETE", key, query=(("uploadId", upload),)), lambda answer: None)
-        except (Refused, Unavailable, OutcomeUnknown):
-            return  # a lifecycle rule removes unfinished uploads; `survey` finds them
+        upload(self._wire, key, iter(partial(file.read, _BLOCK), b""), part_size=max(PART_SIZE, -(-size // MOST_PARTS)))
 
 
 def check_empty(wire: Wire, prefix: str) -> None:
@@ -147,31 +117,3 @@ def check_empty(wire: Wire, prefix: str) -> None:
         found = wire.ask(Request("GET", query=(("list-type", "2"), *query)), lambda answer: objects(answer.body))
     if found.entries:
         raise Refused(wire.store, "the bucket to restore into is not empty")
-
-
-def _etag(answer: Answer) -> str:
-    return answer.headers.get("etag", "")
-
-
-def _upload_id(answer: Answer) -> str:
-    text = Document(answer.body, "InitiateMultipartUploadResult").text("UploadId")
-    if not text:
-        raise ValueError("no upload id")
-    return text
-
-
-def _completed_etag(answer: Answer) -> str:
-    return Document(answer.body, "CompleteMultipartUploadResult").text("ETag") or ""
-
-
-def _completion(etags: list[str]) -> bytes:
-    root = Element("CompleteMultipartUpload")
-    for number, etag in enumerate(etags, 1):
-        part = SubElement(root, "Part")
-        SubElement(part, "PartNumber").text = str(number)
-        SubElement(part, "ETag").text = etag
-    return tostring(root)
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isdigit() else -1

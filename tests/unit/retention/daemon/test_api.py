@@ -93,9 +93,26 @@ def test_named_persons_count_once(api: Api) -> None:
     named = {**ASKED, "person-names": ["a", "b"]}
     for _ in range(2):
         decided = api.post("check", named)[1]
-        api.post(f"{decided['id']}/use", {"person-names": ["a", "b"]})
+        api.post(f"{decided['id']}/use", {})
     said = [ground["en"] for ground in api.post("check", ASKED)[1]["grounds"]]
     assert any(text.startswith("3 persons since 1 January") for text in said), said
+
+
+def test_a_decision_knows_whom_it_is_about_when_it_is_used(api: Api) -> None:
+    decided = api.post("check", {**ASKED, "person-names": ["a", "b"]})[1]
+    status, answer = api.post(f"{decided['id']}/use", {"person-names": ["a"]})
+    assert (status, answer["problems"]) == (400, ["person-names: Extra inputs are not permitted"])
+    assert api.post(f"{decided['id']}/use", b"")[0] == 200
+
+
+def test_sensitive_persons_are_named_beside_the_others(api: Api) -> None:
+    unsaid = {name: value for name, value in ASKED.items() if name not in ("persons", "sensitive-persons")}
+    status, decided = api.post("check", {**unsaid, "person-names": ["a", "b"], "sensitive-person-names": ["b", "c"]})
+    assert (status, decided["verdict"]) == (200, "deny"), "sensitive information needs a measure, and there is none"
+    entry = api.provider.deployment.journal.ledger.entry(decided["entry"])
+    assert b'"persons":3' in entry
+    status, answer = api.post("check", {**ASKED, "sensitive-person-names": ["b"]})
+    assert (status, "name all" in answer["problems"][0]) == (400, True)
 
 
 @pytest.mark.parametrize(
@@ -114,8 +131,18 @@ def test_without_a_token_nothing_is_answered(api: Api, token: str | None) -> Non
         ({**ASKED, "persons": -1}, "persons"),
         ({**ASKED, "persons": "10"}, "persons"),
         ({**ASKED, "surprise": 1}, "surprise"),
+        ({**ASKED, "person-names": ["a"] * 10_001}, "person-names"),
+        ({**ASKED, "sensitive-person-names": ["a"] * 10_001}, "sensitive-person-names"),
     ],
-    ids=["no JSON", "something missing", "fewer than nobody", "text for a number", "something unknown"],
+    ids=[
+        "no JSON",
+        "something missing",
+        "fewer than nobody",
+        "text for a number",
+        "something unknown",
+        "too many names",
+        "too many sensitive ones",
+    ],
 )
 def test_a_wrong_request_is_named_and_decides_nothing(api: Api, body: object, says: str) -> None:
     status, answer = api.post("check", body)

@@ -18,7 +18,9 @@ from retention.workflows.timetable import InForce, Timetable
 
 NOW = datetime(2026, 12, 1, 3, tzinfo=UTC)
 IN_FORCE = InForce("1", "ab" * 32, Timetable(ZoneInfo("UTC"), parse_cron("* * * * *"), parse_cron("* * * * *")))
-MEASURES = Measures({"buffer": 3, "certified": 5}, 1, 2, 0, 3, 4, 1000, ledger_is_writable=True)
+MEASURES = Measures(
+    {"buffer": 3, "certified": 5}, 1, 2, 0, 3, 4, 1000, ledger_is_writable=True, transfer_warnings={"near-threshold": 1}
+)
 
 
 def done(result: JobResult = JobResult.DONE, troubles: int = 0) -> dict[JobName, JobReport]:
@@ -107,5 +109,6 @@ def test_metrics_count_what_happened() -> None:
         "retention_failed_copies 2.0",
         "retention_keys_waiting_for_epoch 4.0",
         "retention_ledger_entries 1000.0",
+        'retention_transfer_warnings{code="near-threshold"} 1.0',
         "retention_healthy 0.0",
     } <= set(lines)

@@ -1,0 +1,154 @@
+"""What the typesetter is given: every word of the printed report, in its order and language, as JSON. Pure.
+
+`typst/report.typ` reads it. A text is `[main]` or, in both languages, `[main, beside]`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+
+from retention.reports import charts
+from retention.reports.cells import LONGEST_PRINTED, RIGHT_ALIGNED, Printer, shown_rows
+from retention.reports.column_widths import widths
+from retention.reports.document import Block, CellKind, Chart, Lang, Report, Table, Text
+from retention.reports.json_form import Json
+from retention.reports.markup import notation
+from retention.reports.outline import caption, chart_note, chart_numbers, sections, table_notes, table_numbers
+from retention.reports.title_page import about, integrity, short_period
+from retention.reports.wording import Said, Word, on_one_line, say
+
+_WORDS = {
+    "attention": Word.ATTENTION,
+    "contents": Word.CONTENTS,
+    "continued": Word.CONTINUED,
+    "figure": Word.FIGURE,
+    "integrity": Word.INTEGRITY,
+    "integrity_note": Word.INTEGRITY_NOTE,
+    "rare": Word.RARE,
+    "rare_note": Word.RARE_NOTE,
+    "summary": Word.SUMMARY,
+    "table": Word.TABLE,
+    "value": Word.VALUE,
+}
+
+
+def print_data(report: Report, lang: Lang, printable: Callable[[str], str]) -> dict[str, Json]:
+    """The whole document; of each table the rows that a page shows. printable: see `Glyphs`; asked where room is measured."""
+    blocks = _Blocks(report, lang, printable)
+    return {
+        "lang": lang.value,
+        "words": {key: _said(word.text, lang) for key, word in _WORDS.items()},
+        "page": on_one_line(Word.PAGE.text, lang),
+        "plain_title": on_one_line(report.title, lang),
+        "title": _said(report.title, lang),
+        "number": report.number,
+        "issuer": report.issuer,
+        "period": short_period(report),
+        "about": [[_said(label, lang), _said(value, lang)] for label, value in about(report)],
+        "integrity": [[_said(label, lang), _said(value, lang)] for label, value in integrity(report)],
+        "figures": [
+            {
+                "title": _said(figure.title, lang),
+                "value": f"{figure.value:,}",
+                "table": figure.table,
+                "table_number": table_numbers(report)[figure.table],
+                "needs_attention": figure.needs_attention,
+            }
+            for figure in report.figures
+        ],
+        "sections": [
+            {
+                "level": section.level,
+                "title": _said(section.title, lang),
+                "blocks": [blocks.block(block) for block in section.blocks],
+            }
+            for section in sections(report)
+        ],
+    }
+
+
+def replaced_characters(replaced: Iterable[str]) -> list[Json]:
+    """The notation of each character that was printed as such, in the order of their numbers."""
+    return [notation(each) for each in sorted(set(replaced))]
+
+
+class _Blocks:
+    def __init__(self, report: Report, lang: Lang, printable: Callable[[str], str]) -> None:
+        self._report, self._lang, self._shown = report, lang, printable
+        self._printer = Printer(report, lang)
+        self._tables, self._charts = table_numbers(report), chart_numbers(report)
+
+    def block(self, block: Block) -> Json:
+        """The block, told apart by `kind`."""
+        match block:
+            case Text():
+                return {"kind": "paragraph", "text": _said(block, self._lang)}
+            case Chart():
+                return self._chart(block)
+            case Table():
+                return self._table(block)
+
+    def _chart(self, chart: Chart) -> Json:
+        return {
+            "kind": "chart",
+            "caption": _said(caption(Word.CHART, self._charts[chart.name], chart.title), self._lang),
+            "alt": on_one_line(chart.title, self._lang),
+            "drawing": _drawing(charts.draw(self._printable(chart), self._lang)),
+            "note": _said(chart_note(chart, self._tables), self._lang),
+        }
+
+    def _printable(self, chart: Chart) -> Chart:
+        return replace(chart, categories=tuple(map(self._shown, chart.categories)))
+
+    def _table(self, table: Table) -> Json:
+        columns = [column for column in table.columns if column.is_summary]
+        rows = list(self._rows(table))
+        measured = widths(columns, [[cell.main for cell in row] for row in rows])
+        return {
+            "kind": "table",
+            "name": table.name,
+            "caption": _said(caption(Word.TABLE, self._tables[table.name], table.title), self._lang),
+            "widths": measured.columns,
+            "is_turned": measured.is_turned,
+            "breaks": [column.kind is CellKind.TEXT for column in columns],
+            "aligned": ["right" if column.kind in RIGHT_ALIGNED else "left" for column in columns],
+            "heads": [_said(column.title, self._lang) for column in columns],
+            "rows": [[_pair(cell) for cell in row] for row in rows],
+            "empty": _said(table.empty or Word.NO_ROWS.text, self._lang),
+            "notes": [_said(note, self._lang) for note in table_notes(table, self._report)],
+        }
+
+    def _rows(self, table: Table) -> Iterator[list[Said]]:
+        for row in shown_rows(table):
+            yield [
+                self._printer.cell(cell, column.kind, LONGEST_PRINTED)
+                for cell, column in zip(row, table.columns, strict=True)
+                if column.is_summary
+            ]
+
+
+def _drawing(drawing: charts.Drawing) -> Json:
+    shapes: list[Json] = []
+    for shape in drawing.shapes:
+        match shape:
+            case charts.Box():
+                box: dict[str, Json] = {"kind": "box", "x": shape.x, "y": shape.y, "fill": shape.fill}
+                shapes.append({**box, "width": shape.width, "height": shape.height})
+            case charts.Line():
+                shapes.append(
+                    {"kind": "line", "x": shape.x, "top": shape.top, "bottom": shape.bottom, "axis": shape.is_axis}
+                )
+            case charts.Label():
+                label: dict[str, Json] = {"kind": "label", "words": shape.words, "x": shape.x, "y": shape.y}
+                shapes.append({**label, "anchor": shape.anchor, "size": shape.size})
+    fills: list[Json] = [{"grey": fill.grey, "hatching": fill.hatching} for fill in charts.FILLS]
+    return {"width": drawing.width, "height": drawing.height, "shapes": shapes, "fills": fills}
+
+
+def _said(text: Text, lang: Lang) -> Json:
+    return _pair(say(text, lang))
+
+
+def _pair(said: Said) -> Json:
+    return [said.main] if said.beside is None else [said.main, said.beside]
