@@ -45,7 +45,7 @@ def demo(into: Into = _INTO, *, json: Json = False) -> None:
         say_json(as_json(ending))
     else:
         _show(ending, into)
-    if ending.findings or not ending.staying_is_unchanged or not ending.tampering:
+    if ending.findings or not ending.staying_is_unchanged or not ending.tampering or ending.abroad.left_count:
         raise typer.Exit(NotInOrder.exit_code)
 
 
@@ -105,6 +105,7 @@ def _show(ending: Ending, into: Path) -> None:
     say(f"Checked offline, with the public key alone: {ending.entry_count} ledger entries, {_found(ending.findings)}.")
     say(f"A copy with one word changed is found out: {ending.tampering[0] if ending.tampering else 'NOT FOUND'}")
     _show_backups(ending)
+    _show_abroad(ending)
     unchanged = "unchanged" if ending.staying_is_unchanged else "CHANGED"
     say(f"The customer who stays: every object and row is {unchanged}.\n")
     say("Check it yourself:")
@@ -122,6 +123,14 @@ def _show_backups(ending: Ending) -> None:
         say(
             f"{ending.restored.removed} files of others were in it, and the ledger was replayed before it was given out."
         )
+
+
+def _show_abroad(ending: Ending) -> None:
+    story = ending.abroad
+    say(
+        f"{story.copied_count} objects went to Singapore under a consent; after its withdrawal {story.left_count} lie there."
+    )
+    say(f"Of another customer nothing left: {'; '.join(story.denied)}.")
 
 
 def _found(findings: Sequence[object]) -> str:

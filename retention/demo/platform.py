@@ -21,10 +21,21 @@ from retention.clock import ManualClock
 from retention.errors import InputError
 from retention.keys.sealed import Binding, CellSubject
 from retention.keys.sealer import Sealer
+from retention.model.transfer import Decision, TransferRequest, Verdict
 from retention.settings.sections import BackupsSettings, FilesStore, SqlStore
-from retention.wiring import Parts, assemble, backup_parts, file_provider, memory_cache, open_store
+from retention.wiring import (
+    Parts,
+    assemble,
+    backup_parts,
+    file_provider,
+    memory_cache,
+    open_store,
+    transfer_parts,
+)
 from retention.workflows.adopt_policy import adopt_policy
 from retention.workflows.backup_sets import listed_sets
+from retention.workflows.copy_to_replica import copy_to_replica
+from retention.workflows.decide_transfer import check_transfer
 from retention.workflows.deployment import Deployment
 from retention.workflows.read_facts import read_facts
 from retention.workflows.record_facts import record_facts
@@ -47,7 +58,8 @@ _SUNDAY = 6
 class Platform:
     """The running demo provider. Everything lies below `root`.
 
-    restored, restored_customers: what came back through the restore gate, and whose data, once something has.
+    restored, restored_customers: what came back through the restore gate, and whose data, once something has. decisions:
+    what was decided on transfers. copied_count: how many objects had gone abroad when the copy was done.
     """
 
     root: Path
@@ -56,6 +68,8 @@ class Platform:
     cache_put: Callable[[str, bytes, datetime], None]
     restored: Restored | None = None
     restored_customers: tuple[str, ...] = ()
+    decisions: list[Decision] = field(default_factory=list)
+    copied_count: int = 0
     _fact_count: int = field(default=0)
 
     def tell(self, kind: str, customer: str, data: Mapping[str, object]) -> None:
@@ -135,6 +149,43 @@ class Platform:
             sorted(path.name for path in (self.root / "restored" / "access-logs").iterdir())
         )
 
+    def consent_to_support(self, customer: str) -> None:
+        """The customer consents, separately and for this alone, to support from Singapore."""
+        given = (self.clock.now() - timedelta(hours=1)).isoformat()
+        data = {
+            "consent": f"K-{customer}",
+            "dataset": "training-data",
+            "purpose": "technical support",
+            "service": "model-training",
+            "recipient": "Lion Support Pte",
+            "contact": "privacy@lion.example",
+            "destination": "SG",
+            "method": "object storage",
+            "categories": ["checkpoints"],
+            "rights": "privacy@lion.example, within 15 days",
+            "given-at": given,
+            "how-given": "a form of its own in the console",
+            "separate": True,
+            "document": hashlib.sha256(f"consent of {customer}".encode()).hexdigest(),
+            "valid-from": given,
+        }
+        self.tell("consent-granted", customer, data)
+
+    def bring_abroad(self, customer: str) -> None:
+        """Ask whether the customer's training data may go to Singapore, and copy it there where it may."""
+        request = TransferRequest(
+            customer, "training-data", "CN", "SG", "Lion Support Pte", "technical support", "model-training", 3, 0
+        )
+        decided = check_transfer(self.deployment, request)
+        self.decisions.append(decided.decision)
+        if decided.decision.verdict is Verdict.ALLOW:
+            copy_to_replica(self.deployment, decided.id, "singapore")
+
+    def lies_abroad(self, customer: str) -> int:
+        """How many of the customer's objects lie in Singapore."""
+        base = self.root / "singapore" / "training" / customer
+        return sum(path.is_file() for path in base.rglob("*")) if base.exists() else 0
+
     def fingerprint(self, customer: str) -> str:
         """A hash over every object and row of the customer's, to show that nothing of it changed."""
         digest = hashlib.sha256()
@@ -163,7 +214,7 @@ def open_platform(root: Path, started_at: datetime) -> Platform:
     """
     _clear(root)
     clock = ManualClock(started_at)
-    for folder in ("objects", "backups"):
+    for folder in ("objects", "backups", "singapore"):
         (root / folder).mkdir(parents=True)
     with closing(sqlite3.connect(root / "app.db")) as database:
         database.executescript(_SCHEMA)
@@ -174,15 +225,21 @@ def open_platform(root: Path, started_at: datetime) -> Platform:
         "backups": FilesStore(kind="files", root=root / "backups", quarantine=root / "quarantine"),
         "restored": FilesStore(kind="files", root=root / "restored"),
     }
+    sites = {
+        "objects": FilesStore(kind="files", root=root / "objects", region="cn-north-1"),
+        "singapore": FilesStore(kind="files", root=root / "singapore", region="ap-southeast-1"),
+    }
     stores = {
-        "objects": open_store("objects", FilesStore(kind="files", root=root / "objects")),
+        "objects": open_store("objects", sites["objects"]),
         "backups": open_store("backups", places["backups"]),
+        "singapore": open_store("singapore", sites["singapore"]),
         "app-database": open_store(
             "app-database", SqlStore.model_validate({"kind": "sql", "url": f"sqlite:///{root}/app.db"})
         ),
         "cache": cache,
     }
-    kinds: Mapping[str, str] = {"objects": "files", "backups": "files", "app-database": "sql", "cache": "redis"}
+    kinds = dict.fromkeys(("objects", "backups", "singapore"), "files") | {"app-database": "sql", "cache": "redis"}
+    regions = dict.fromkeys(kinds, "cn-north-1") | {"singapore": "ap-southeast-1"}
     parts = Parts(
         f"sqlite:///{root}/catalog.db",
         root / "ledger",
@@ -191,8 +248,10 @@ def open_platform(root: Path, started_at: datetime) -> Platform:
         keys,
         stores,
         kinds,
+        store_regions=regions,
         roll_every=timedelta(days=7),
         backups=backup_parts(places, BackupsSettings(scratch=root / "scratch")),
+        transfers=transfer_parts(sites),
     )
     deployment = assemble(parts, clock)
     adopt_policy(deployment, POLICY)

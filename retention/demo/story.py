@@ -9,7 +9,8 @@
 | jingwei-media | closes its account; its access logs stay until each is six months old, and then they go, and with them the |
 | | weekly backups that hold them: in quarantine until their own rotation, and restored only through the gate |
 | nuwa-games | an authority orders deletion: gone within a day (6.2(4)) |
-| fuxi-data | a customer who stays; nothing of its data may change |
+| fuxi-data | a customer who stays; nothing of its data may change. It consents to support from Singapore, and withdraws |
+| | that later: what was brought there goes (6.12); of hetu-ai, which was never asked, nothing may leave |
 """
 
 from __future__ import annotations
@@ -23,9 +24,11 @@ from retention.demo.platform import Platform, open_platform
 from retention.evidence.entries import EntryType, decode_entry
 from retention.evidence.findings import Finding
 from retention.evidence.verify import verify_files
+from retention.model.transfer import Verdict
 from retention.workflows.certify import certify
 from retention.workflows.restore_backup import Restored
 from retention.workflows.run_cycle import run_cycle
+from retention.workflows.said_reasons import sentences_of
 from retention.workflows.status import CaseStatus, status
 from retention.workflows.verify_again import verify_again
 
@@ -59,6 +62,12 @@ def _terminated_and_held(platform: Platform) -> None:
     platform.tell("hold-placed", "kunpeng-law", order)
 
 
+def _consented_and_copied(platform: Platform) -> None:
+    platform.consent_to_support(STAYING)
+    platform.bring_abroad(STAYING)
+    platform.copied_count = platform.lies_abroad(STAYING)
+
+
 SCENES: tuple[Scene, ...] = (
     Scene(2, "xirang-lab: its service expires", _told("service-expired", "xirang-lab", service="model-training")),
     Scene(3, "hetu-ai: falls into arrears", _told("arrears-started", "hetu-ai")),
@@ -80,6 +89,17 @@ SCENES: tuple[Scene, ...] = (
         "luoshu-bio: deletes all its training data",
         _told("data-deleted", "luoshu-bio", dataset="training-data", ground="客户指令"),
     ),
+    Scene(
+        12,
+        "fuxi-data: consents to support from Singapore; its training data is copied there under a decision",
+        _consented_and_copied,
+    ),
+    Scene(
+        13,
+        "hetu-ai: the same is asked for its data, without a consent",
+        lambda platform: platform.bring_abroad("hetu-ai"),
+    ),
+    Scene(60, "fuxi-data: withdraws its consent", _told("consent-withdrawn", STAYING, consent=f"K-{STAYING}")),
     Scene(
         120,
         "kunpeng-law: the court releases the hold",
@@ -112,6 +132,15 @@ class QuarantineStory:
 
 
 @dataclass(frozen=True, slots=True)
+class AbroadStory:
+    """How many objects went abroad under a consent, how many lie there now, and why nothing else went (in English)."""
+
+    copied_count: int
+    left_count: int
+    denied: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Ending:
     """How the demo ended. `certificates` are files by case; `findings` what an offline check found wrong (nothing)."""
 
@@ -125,6 +154,7 @@ class Ending:
     quarantine: QuarantineStory
     restored: Restored | None
     restored_customers: tuple[str, ...]
+    abroad: AbroadStory
 
 
 def begin(root: Path) -> Platform:
@@ -185,6 +215,7 @@ def end(platform: Platform, staying_before: str) -> Ending:
         quarantine=_quarantine(platform),
         restored=platform.restored,
         restored_customers=platform.restored_customers,
+        abroad=_abroad(platform),
     )
 
 
@@ -199,6 +230,12 @@ def _quarantine(platform: Platform) -> QuarantineStory:
             moved, attempt = moved + 1, str(entry.body["attempt"])
         deleted += entry.type is EntryType.BACKUP_DELETED
     return QuarantineStory(moved, attempt, deleted)
+
+
+def _abroad(platform: Platform) -> AbroadStory:
+    left = sum(platform.lies_abroad(customer) for customer in CUSTOMERS)
+    denied = [decision for decision in platform.decisions if decision.verdict is not Verdict.ALLOW]
+    return AbroadStory(platform.copied_count, left, tuple(said for each in denied for said in sentences_of(each, "en")))
 
 
 def _tamper(platform: Platform, certificate: Path) -> tuple[Finding, ...]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from retention.errors import InputError
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Period:
     """From 00:00 of `first_day` to 24:00 of `last_day` in the policy's zone. made_at: aware UTC, when it is looked at."""
 
@@ -18,17 +19,17 @@ class Period:
     zone: ZoneInfo
     made_at: datetime
 
-    @property
+    @cached_property
     def start_at(self) -> datetime:
         """The first instant of the period, aware UTC."""
         return _midnight(self.first_day, self.zone)
 
-    @property
+    @cached_property
     def end_at(self) -> datetime:
         """The first instant after the period, aware UTC."""
         return _midnight(self.last_day + timedelta(days=1), self.zone)
 
-    @property
+    @cached_property
     def until(self) -> datetime:
         """As of when the report speaks: the end of the period, or now while it goes on."""
         return min(self.end_at, self.made_at)

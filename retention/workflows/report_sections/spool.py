@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from retention.reports.document import Cell, Row, Text
 
-_INSTANT, _DAY, _ENTRIES, _TEXT = "i", "d", "e", "t"
+_INSTANT, _DAY, _ZH, _EN = "i", "d", "z", "e"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TICK = timedelta(microseconds=1)
 _CHUNK = 1 << 16
@@ -35,7 +35,7 @@ class Spool:
         if file is None:
             file = tempfile.TemporaryFile(dir=self.folder)  # noqa: SIM115 - `close` closes it
             self._files[rank] = self._opened.enter_context(file)
-        file.write(json.dumps([_packed(cell) for cell in row], separators=(",", ":")).encode() + b"\n")
+        file.write(_PACK(row).encode() + b"\n")
         self.row_count += 1
 
     def rows(self) -> Iterator[Row]:
@@ -43,7 +43,7 @@ class Spool:
         for rank in sorted(self._files):
             self._files[rank].flush()
             for line in _lines(self._files[rank].fileno()):
-                yield tuple(_unpacked(cell) for cell in json.loads(line))
+                yield tuple(tuple(cell) if isinstance(cell, list) else cell for cell in _UNPACK(line.decode()))
 
     def close(self) -> None:
         """The rows are gone."""
@@ -60,30 +60,28 @@ def _lines(handle: int) -> Iterator[bytes]:
         yield from whole
 
 
-def _packed(cell: Cell) -> object:
+def _packed(cell: object) -> dict[str, object]:
+    """What JSON does not have. Entry numbers are a list."""
     match cell:
-        case None | str() | int() | float():
-            return cell
         case datetime():
-            return [_INSTANT, (cell - _EPOCH) // _TICK]
+            return {_INSTANT: (cell - _EPOCH) // _TICK}
         case date():
-            return [_DAY, cell.isoformat()]
+            return {_DAY: cell.isoformat()}
         case Text():
-            return [_TEXT, cell.zh, cell.en]
-        case tuple():
-            return [_ENTRIES, *cell]
-
-
-def _unpacked(cell: object) -> Cell:
-    match cell:
-        case None | str() | int() | float():
-            return cell
-        case ["i", int() as ticks]:
-            return _EPOCH + ticks * _TICK
-        case ["d", str() as day]:
-            return date.fromisoformat(day)
-        case ["t", str() as zh, str() as en]:
-            return Text(zh, en)
-        case ["e", *entries]:
-            return tuple(entry for entry in entries if isinstance(entry, int))
+            return {_ZH: cell.zh, _EN: cell.en}
     raise AssertionError(cell)
+
+
+def _unpacked(packed: dict[str, str | int]) -> Cell:
+    match packed:
+        case {"i": int() as ticks}:
+            return _EPOCH + ticks * _TICK
+        case {"z": str() as zh, "e": str() as en}:
+            return Text(zh, en)
+        case {"d": str() as day}:
+            return date.fromisoformat(day)
+    raise AssertionError(packed)
+
+
+_PACK = json.JSONEncoder(separators=(",", ":"), default=_packed).encode
+_UNPACK = json.JSONDecoder(object_hook=_unpacked).decode
