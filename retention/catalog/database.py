@@ -10,9 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -133,12 +131,31 @@ def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) ->
 
 
 def _upgrade(engine: Engine) -> None:
+    with engine.connect() as connection:
+        if _version(connection) == _newest_version():
+            return  # as nearly always: nobody is waited for, and nothing more has to be imported
+    from alembic import command
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     with engine.connect() as connection, _alone(connection):
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
         connection.commit()  # before others are let in: which version it is now is seen only after this
+
+
+def _version(connection: Connection) -> str | None:
+    """The schema that the database has, None where it has none yet."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def _newest_version() -> str:
+    """The schema of this program: the number of its last migration, which its file is named after."""
+    newest = max(path.stem for path in (_MIGRATIONS / "versions").glob("v*.py"))
+    return newest.removeprefix("v").partition("_")[0]
 
 
 @contextmanager

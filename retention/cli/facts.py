@@ -35,7 +35,10 @@ def record(
 
     text, name = _read(file)
     with opened(config) as deployment:
-        taken = take_in_facts(deployment, text, name, keep_good=keep_good)
+        try:
+            taken = take_in_facts(deployment, text, name, keep_good=keep_good)
+        except InputError as error:
+            raise InputError([*error.problems, "mend these, or keep the others with --keep-good"]) from None
     if json:
         say_json({**recorded_json(taken.recorded), "problems": list(taken.problems)})
     else:

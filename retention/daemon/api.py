@@ -1,4 +1,4 @@
-"""The HTTP API for platform services in other languages: decide on a transfer, and use a decision.
+"""The HTTP API for platform services in other languages: tell facts, decide on a transfer, and use a decision.
 
 A caller shows a token as `Authorization: Bearer …` (RFC 6750). The file of tokens has a name and a SHA-256 in hex a line, so
 it opens nothing by itself; names are for logs. Answers are JSON; nothing is cached by anybody.
@@ -25,6 +25,7 @@ from retention.workflows.decide_transfer import TransferDenied, check_transfer, 
 from retention.workflows.deployment import Deployment
 from retention.workflows.failures import explain_failure
 from retention.workflows.said_reasons import sentences_of, warnings_of
+from retention.workflows.take_in_facts import take_in_facts
 
 LARGEST_BODY = 1 << 20
 """Bytes of one request."""
@@ -91,8 +92,8 @@ class _Used(BaseModel):
 
 
 def make_router(served: Served, tokens: Mapping[str, str]) -> APIRouter:
-    """`POST /v1/transfers/check` and `POST /v1/transfers/{id}/use`, for who shows one of the tokens."""
-    router = APIRouter(prefix="/v1/transfers")
+    """`POST /v1/facts`, `/v1/transfers/check` and `/v1/transfers/{id}/use`, for who shows one of the tokens."""
+    router = APIRouter(prefix="/v1")
 
     async def answered(request: Request, work: Callable[[Deployment, bytes], JSONResponse]) -> JSONResponse:
         name = _caller(request, tokens)
@@ -112,15 +113,36 @@ def make_router(served: Served, tokens: Mapping[str, str]) -> APIRouter:
                 return _problem(500, ["a mistake in this program; its log says more"])
             return _problem(_HTTP_OF.get(known.exit_code, 400), _lines(known), decision=_denied(error))
 
-    @router.post("/check")
+    @router.post("/facts")
+    async def facts(request: Request) -> JSONResponse:
+        return await answered(request, _facts)
+
+    @router.post("/transfers/check")
     async def check(request: Request) -> JSONResponse:
         return await answered(request, _check)
 
-    @router.post("/{decision}/use")
+    @router.post("/transfers/{decision}/use")
     async def use(request: Request, decision: str) -> JSONResponse:
         return await answered(request, lambda deployment, body: _use(deployment, decision, body))
 
     return router
+
+
+def _facts(deployment: Deployment, body: bytes) -> JSONResponse:
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"the body is no UTF-8: byte {error.start}") from None
+    recorded = take_in_facts(deployment, text, "body", keep_good=False).recorded
+    return _said(
+        {
+            "new_count": recorded.new_count,
+            "repeated_count": recorded.repeated_count,
+            "opened": list(recorded.opened),
+            "brought_back": list(recorded.brought_back),
+            "warnings": list(recorded.warnings),
+        }
+    )
 
 
 def _check(deployment: Deployment, body: bytes) -> JSONResponse:

@@ -144,14 +144,14 @@ def certificate_findings(data: bytes, key: VerifierKey) -> tuple[Finding, ...]:
     try:
         open_checkpoint(certificate.checkpoint.encode(), key)
     except EvidenceError as error:
-        findings.append(Finding(_kind_of(error), "checkpoint", str(error)))
+        findings.append(Finding(kind_of(error), "checkpoint", str(error)))
     for cited in certificate.entries:
         place = f"entries.{cited.proof.index}"
         try:
             entry = entry_from_json(cited.entry)
             cited.proof.verify(encode_json(cited.entry), key)
         except EvidenceError as error:
-            findings.append(Finding(_kind_of(error), place, str(error), cited.proof.index))
+            findings.append(Finding(kind_of(error), place, str(error), cited.proof.index))
             continue
         if cited.proof.checkpoint.decode("utf-8") != certificate.checkpoint:
             message = "the proof is against another checkpoint than the certificate's"
@@ -169,7 +169,7 @@ def _signature_findings(certificate: Certificate, key: VerifierKey) -> list[Find
             message = "the signature is over another statement"
             findings.append(Finding(FindingKind.SIGNATURE_INVALID, "signature", message))
     except EvidenceError as error:
-        findings.append(Finding(_kind_of(error), "signature", str(error)))
+        findings.append(Finding(kind_of(error), "signature", str(error)))
     if certificate.statement.ledger != key.name:
         message = f"the certificate is of {certificate.statement.ledger!r}, not of {key.name!r}"
         findings.append(Finding(FindingKind.WRONG_ORIGIN, "statement.ledger", message))
@@ -181,7 +181,8 @@ def _signed_text(statement: Statement, key: VerifierKey) -> str:
     return f"{key.name}/certificate\nretention certificate v1\nsha256 {statement.hash()}\n"
 
 
-def _kind_of(error: EvidenceError) -> FindingKind:
+def kind_of(error: EvidenceError) -> FindingKind:
+    """Which finding an error amounts to."""
     match error:
         case Malformed():
             return FindingKind.MALFORMED

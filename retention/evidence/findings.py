@@ -34,6 +34,7 @@ class FindingKind(StrEnum):
     OPENING_INVALID = "opening-invalid"
     UNSUPPORTED_CLAIM = "unsupported-claim"
     SUPERSEDED = "superseded"  # right when it was issued; the ledger shows that the case went on
+    OTHER_CERTIFICATE = "other-certificate"  # a proof, of another certificate than those that it was given with
     UNREADABLE = "unreadable"
 
     FILE_MISSING = "file-missing"

@@ -12,7 +12,7 @@ from retention.evidence.errors import Malformed
 from retention.evidence.merkle import HASH_SIZE, leaf_hash, verify_inclusion
 from retention.evidence.note import LARGEST_NOTE, VerifierKey, decode_base64, encode_base64
 
-_HEADER = "c2sp.org/tlog-proof@v1"
+PROOF_HEADER = "c2sp.org/tlog-proof@v1"
 _LONGEST_PATH = 64  # hashes: a tree of 2^64 leaves
 
 
@@ -28,7 +28,7 @@ class ProvenEntry:
 class LogProof:
     """Entry `index` leads by `path` (leaf's sibling first) to the root of `checkpoint`, a signed note.
 
-    extra: opaque bytes that nothing vouches for; ours are None.
+    extra: opaque bytes that nothing vouches for. Ours are None, or the entry itself, which the path vouches for.
     """
 
     index: int
@@ -38,7 +38,7 @@ class LogProof:
 
     def encode(self) -> str:
         """The proof as text."""
-        lines = [_HEADER]
+        lines = [PROOF_HEADER]
         if self.extra is not None:
             lines.append(f"extra {encode_base64(self.extra)}")
         lines.append(f"index {self.index}")
@@ -52,8 +52,8 @@ class LogProof:
             raise Malformed(f"a proof of {len(text)} characters is longer than {LARGEST_NOTE}")
         head, blank, checkpoint = text.partition("\n\n")
         lines = head.split("\n")
-        if lines.pop(0) != _HEADER or not blank:
-            raise Malformed(f"a proof begins with the line {_HEADER!r} and has an empty line before its checkpoint")
+        if lines.pop(0) != PROOF_HEADER or not blank:
+            raise Malformed(f"a proof begins with the line {PROOF_HEADER!r} and has an empty line before its checkpoint")
         extra = _value(lines.pop(0), "extra") if lines and lines[0].startswith("extra ") else None
         index = parse_decimal(_value(lines.pop(0) if lines else "", "index"), "proof index")
         if len(lines) > _LONGEST_PATH:

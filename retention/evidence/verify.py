@@ -1,4 +1,4 @@
-"""Checking what somebody hands over: ledgers, reports, certificates and checkpoints, offline, by the verifier key alone."""
+"""Checking what somebody hands over: ledgers, reports, certificates, proofs and checkpoints, offline, by the verifier key alone."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from pathlib import Path
 from retention.evidence.audit import audit_ledger
 from retention.evidence.bodies import CaseDates
 from retention.evidence.bundle_check import BundleCheck, check_bundle, close_citations, is_bundle
-from retention.evidence.certificate import LARGEST_CERTIFICATE, Certificate, certificate_findings
+from retention.evidence.certificate import LARGEST_CERTIFICATE, Certificate, certificate_findings, kind_of
 from retention.evidence.checkpoint import Checkpoint, open_checkpoint
 from retention.evidence.directory import read_file
 from retention.evidence.entries import Entry, EntryType, decode_entry
 from retention.evidence.errors import EvidenceError, Malformed, SignatureInvalid, WrongOrigin
 from retention.evidence.findings import Finding, FindingKind
+from retention.evidence.issuance import Issuance, is_proof, open_issuance, unfitting
 from retention.evidence.ledger import Ledger
 from retention.evidence.note import VerifierKey
 from retention.evidence.statement import Statement
@@ -45,26 +46,30 @@ class Verification:
     checkpoint_count: int
     report_count: int = 0
     uncited_count: int = 0
+    proof_count: int = 0
 
 
 @dataclass(slots=True)
 class _Handed:
-    """What was handed over, sorted; `known` and `statements` are verified already."""
+    """What was handed over, sorted; `known`, `statements` and `issuances` are verified already."""
 
     ledgers: list[Path] = field(default_factory=list)
     reports: list[tuple[Path, BundleCheck]] = field(default_factory=list)
     known: list[Checkpoint] = field(default_factory=list)
     statements: list[tuple[Path, Statement]] = field(default_factory=list)
+    certificates: list[Certificate] = field(default_factory=list)
+    issuances: list[tuple[Path, Issuance]] = field(default_factory=list)
     certificate_count: int = 0
     checkpoint_count: int = 0
+    proof_count: int = 0
 
 
 def verify_files(paths: Sequence[Path], key: VerifierKey) -> Verification:
-    """Everything that is wrong with these ledgers and reports (directories), certificates and saved checkpoints (files).
+    """Everything that is wrong with these ledgers and reports (directories), certificates, proofs and checkpoints (files).
 
     Given together they are also checked against each other: a ledger against every checkpoint that was saved or stands
     in a certificate (cut off, forked), a certificate against what the ledger holds about its case since then, the
-    rows of a report against the entries they cite.
+    rows of a report against the entries they cite, the proof that a certificate was issued against the certificate.
     Findings come by path; nothing is raised for what is wrong with a file, an unreadable one included.
     """
     handed = _Handed()
@@ -76,6 +81,8 @@ def verify_files(paths: Sequence[Path], key: VerifierKey) -> Verification:
             handed.ledgers.append(path)
         else:
             findings += (FileFinding(path, finding) for finding in _verify_file(path, key, handed))
+    for path, issuance in handed.issuances:
+        findings += (FileFinding(path, finding) for finding in unfitting(issuance, handed.certificates))
     entry_count = sum(check.entry_count for _, check in handed.reports)
     for path in handed.ledgers:
         later = _Later(handed.statements, [check for _, check in handed.reports if check.citations is not None])
@@ -101,6 +108,7 @@ def verify_files(paths: Sequence[Path], key: VerifierKey) -> Verification:
         handed.checkpoint_count,
         len(handed.reports),
         uncited_count,
+        handed.proof_count,
     )
 
 
@@ -117,7 +125,7 @@ def _verify_bundle(path: Path, key: VerifierKey, handed: _Handed) -> Iterable[Fi
 
 
 def _verify_file(path: Path, key: VerifierKey, handed: _Handed) -> Iterable[Finding]:
-    """What is wrong with a certificate or a saved checkpoint; what is right with it goes to `handed`."""
+    """What is wrong with a certificate, a proof or a saved checkpoint; what is right with it goes to `handed`."""
     try:
         data = read_file(path, LARGEST_CERTIFICATE)
     except OSError as error:
@@ -126,6 +134,8 @@ def _verify_file(path: Path, key: VerifierKey, handed: _Handed) -> Iterable[Find
         return [Finding(FindingKind.MALFORMED, "file", str(error))]
     if data.lstrip()[:1] == b"{":
         return _verify_certificate(path, data, key, handed)
+    if is_proof(data):
+        return _verify_proof(path, data, key, handed)
     try:
         handed.known.append(open_checkpoint(data, key))
     except Malformed:
@@ -144,11 +154,23 @@ def _verify_certificate(path: Path, data: bytes, key: VerifierKey, handed: _Hand
     findings = certificate_findings(data, key)
     try:
         certificate = Certificate.parse(data)
+        handed.certificates.append(certificate)
         handed.known.append(open_checkpoint(certificate.checkpoint.encode(), key))
         handed.statements.append((path, certificate.statement))
     except EvidenceError:
         return findings  # which name it
     return findings
+
+
+def _verify_proof(path: Path, data: bytes, key: VerifierKey, handed: _Handed) -> Iterable[Finding]:
+    handed.proof_count += 1
+    try:
+        issuance = open_issuance(data, key)
+    except EvidenceError as error:
+        return [Finding(kind_of(error), "proof", str(error))]
+    handed.known.append(issuance.checkpoint)
+    handed.issuances.append((path, issuance))
+    return []
 
 
 @dataclass(slots=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
 
@@ -31,19 +32,24 @@ def write_pdf(report: Report, path: Path, lang: Lang) -> None:
 def typeset(report: Report, lang: Lang) -> bytes:
     """The document's bytes."""
     glyphs = Glyphs()
-    data = _printable(print_data(report, lang, glyphs.printable), glyphs)
+    return typeset_with("report.typ", print_data(report, lang, glyphs.printable), glyphs, report.made_at)
+
+
+def typeset_with(template: str, words: Mapping[str, Json], glyphs: Glyphs, made_at: datetime) -> bytes:
+    """What the template, a file of `typst/`, makes of the words; `made_at`, aware, is the document's date. NotTypeset."""
+    data = _printable(words, glyphs)
     data["replaced"] = replaced_characters(glyphs.replaced)
     data["european"] = "".join(sorted(glyphs.european))
     sources = Path(str(files("retention.reports"))) / "typst"
     fonts = typst.Fonts(include_system_fonts=False, include_embedded_fonts=True, font_paths=font_folders())
     try:
         return typst.compile(
-            sources / "report.typ",
+            sources / template,
             root=sources,
             font_paths=fonts,
             sys_inputs={"report": json.dumps(data), "families": json.dumps(FAMILIES)},
             pdf_standards="a-2b",
-            timestamp=int(report.made_at.timestamp()),
+            timestamp=int(made_at.timestamp()),
             format="pdf",
         )
     except typst.TypstError as error:

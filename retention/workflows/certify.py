@@ -12,6 +12,8 @@ from retention.errors import InputError
 from retention.evidence.bodies import CertificateIssued
 from retention.evidence.certificate import Certificate, issue_certificate
 from retention.evidence.entries import Entry, EntryType, decode_entry
+from retention.evidence.issuance import carrying_entry
+from retention.evidence.proof import LogProof
 from retention.evidence.statement import (
     METHODS,
     CopyClaim,
@@ -40,10 +42,14 @@ _VERIFICATION = {
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """A certificate and whether it is final: everything gone, every key unrecoverable, nothing excepted."""
+    """A certificate and whether it is final: everything gone, every key unrecoverable, nothing excepted.
+
+    proof: that it was issued. It carries the ledger's entry of it.
+    """
 
     certificate: Certificate
     final: bool
+    proof: LogProof
 
 
 def certify(deployment: Deployment, case_id: str) -> Issued:
@@ -69,9 +75,10 @@ def certify(deployment: Deployment, case_id: str) -> Issued:
     )
     with deployment.catalog.transaction() as session:
         entry = Entry(EntryType.CERTIFICATE_ISSUED, now, body.to_json(), case=case_id, policy=record.case.policy_hash)
-        deployment.journal.write(session, entry)
+        (position,) = deployment.journal.write(session, entry)
     deployment.journal.publish()
-    return Issued(certificate, statement.final)
+    (proven,) = deployment.journal.ledger.prove([position])
+    return Issued(certificate, statement.final, carrying_entry(proven))
 
 
 def _statement(deployment: Deployment, record: CaseRecord, epoch_entries: dict[str, int], now: datetime) -> Statement:

@@ -101,7 +101,7 @@ def compile_report(deployment: Deployment, order: ReportOrder, folder: Path) -> 
     deployment.journal.publish()
     period = period_of(order.first_day, order.last_day, time_zone_of(deployment), deployment.clock.now())
     with _draft(folder) as draft:
-        with _sources(deployment, order, period, draft.parent) as sources:
+        with sources_of(deployment, order, period, draft.parent) as sources:
             deleted = deletions.gather(sources)
             report, manifest = _written(sources, deleted, order, draft)
         data = manifest.encode()
@@ -163,7 +163,7 @@ def _check(order: ReportOrder, folder: Path) -> None:
 
 
 @contextmanager
-def _sources(deployment: Deployment, order: ReportOrder, period: Period, scratch: Path) -> Iterator[Sources]:
+def sources_of(deployment: Deployment, order: ReportOrder, period: Period, scratch: Path) -> Iterator[Sources]:
     """One view of the catalogue, and what the ledger tells of the period, for as long as the block runs."""
     files = Scratch(scratch)
     with files.stack, deployment.catalog.reading() as session:
@@ -206,7 +206,7 @@ def _in_force(versions: tuple[Policy, ...], adopted: tuple[AdoptedPolicy, ...], 
 
 def _written(sources: Sources, deleted: Deletions, order: ReportOrder, draft: Path) -> tuple[Report, Manifest]:
     """The report with all its forms and policies in the draft folder, and the manifest of what lies there."""
-    report = _report(sources, deleted, order)
+    report = report_from(sources, deleted, order)
     write_forms(report, draft, order.lang)
     hashes = _write_policies(sources, draft)
     period, heads = sources.period, report.integrity
@@ -231,7 +231,8 @@ def _written(sources: Sources, deleted: Deletions, order: ReportOrder, draft: Pa
     return report, manifest
 
 
-def _report(sources: Sources, deleted: Deletions, order: ReportOrder) -> Report:
+def report_from(sources: Sources, deleted: Deletions, order: ReportOrder) -> Report:
+    """The report's content; its rows are read from the sources when a form is written."""
     period, policy = sources.period, sources.in_force
     moved, heads = transfers.gather(sources), integrity.heads_of(sources)
     figures = (

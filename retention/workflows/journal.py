@@ -17,6 +17,7 @@ from retention.catalog.standings import standing_of
 from retention.errors import NotInOrder
 from retention.evidence.commitments import CUSTOMER, ITEM, SUBSCRIPTION, Commitment, Commitments
 from retention.evidence.entries import Entry
+from retention.evidence.errors import Malformed
 from retention.evidence.ledger import Ledger
 from retention.evidence.note import Signer
 from retention.evidence.particulars import decode_particulars, encode_particulars
@@ -120,8 +121,11 @@ class Journal:
         return None if name is None else self.commitments.of(SUBSCRIPTION, name)
 
     def item(self, name: str) -> Commitment:
-        """What stands for an object, a row or a cache key."""
-        return self.commitments.of(ITEM, name)
+        """What stands for an object, a row or a cache key; for a name that is no Unicode, its bytes do, as `bytes:` and hex."""
+        try:
+            return self.commitments.of(ITEM, name)
+        except Malformed:
+            return self.commitments.of(ITEM, f"bytes:{name.encode('utf-8', 'surrogateescape').hex()}")
 
 
 def behind(unknown: range) -> str:

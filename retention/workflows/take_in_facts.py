@@ -33,7 +33,7 @@ def take_in_facts(deployment: Deployment, text: str, name: str, *, keep_good: bo
         *(f"{place}: {problem}" for place, problem in refused.items()),
     )
     if problems and not keep_good:
-        raise InputError([*problems, "nothing was recorded; mend these, or keep the others with --keep-good"])
+        raise InputError([*problems, "nothing was recorded"])
     good = [numbered for numbered in read.facts if numbered.place not in refused]
     return TakenIn(record_facts(deployment, good), problems)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -66,3 +67,14 @@ def test_any_other_text_is_stored_as_it_is(processes: Callable[[], Provider], fi
     with provider.deployment.catalog.reading() as session:
         (fact,) = fact_rows.facts_of(session, "c-1")
     assert text in (fact.key.id, fact.hold.ground if fact.hold else "")
+
+
+def test_a_file_whose_name_is_no_text_goes_like_any_other(provider: Provider) -> None:
+    provider.tell("service-activated", "c-1", service="training")
+    folder = provider.objects / "models" / "c-1"
+    folder.mkdir(parents=True)
+    (folder / os.fsdecode(b"caf\xe9.bin")).write_bytes(b"x")
+    provider.tell("deletion-ordered", "c-1", ground="order", dataset="models")
+    provider.run()
+    assert provider.visible("models/c-1") == []
+    assert provider.case("c-1").state == "certified"

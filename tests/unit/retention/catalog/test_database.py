@@ -33,6 +33,16 @@ def test_opening_twice_leaves_what_is_there(catalog: Catalog, catalog_url: str) 
     again.close()
 
 
+def test_what_is_up_to_date_is_opened_while_somebody_else_is_writing(catalog: Catalog, catalog_url: str) -> None:
+    with catalog.transaction() as session:
+        session.add(CustomerRow(name="c-1", changed_at=NOW))
+        session.flush()
+        again = open_catalog(catalog_url)
+        with again.reading() as reading:
+            assert reading.exec(select(CustomerRow.name)).all() == []
+        again.close()
+
+
 def test_many_processes_may_open_an_empty_catalogue_at_once(catalog_url: str) -> None:
     opened: list[Catalog] = []
     openers = [threading.Thread(target=lambda: opened.append(open_catalog(catalog_url))) for _ in range(4)]

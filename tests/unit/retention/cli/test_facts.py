@@ -37,7 +37,8 @@ def test_with_one_wrong_fact_none_is_recorded_and_all_wrong_ones_are_named(servi
         "facts.jsonl:2",
         "facts.jsonl:3",
         "facts.jsonl:4",
-        "nothing was recorded; mend these, or keep the others with --keep-good",
+        "nothing was recorded",
+        "mend these, or keep the others with --keep-good",
     }
     assert service.done("status").out == "No cases.\n"
 

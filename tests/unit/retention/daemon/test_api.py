@@ -45,9 +45,11 @@ class Api:
     on_api: Served
 
     def post(self, path: str, body: object, token: str | None = TOKEN) -> tuple[int, dict[str, Any]]:
+        """Post to a path below `/v1/transfers/`, or below `/v1` where it begins with `/`."""
         headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        request = Request(f"http://127.0.0.1:{self.port}/v1/transfers/{path}", data, headers, method="POST")
+        path = path if path.startswith("/") else f"/transfers/{path}"
+        request = Request(f"http://127.0.0.1:{self.port}/v1{path}", data, headers, method="POST")
         try:
             with urlopen(request, timeout=30) as answer:
                 assert answer.headers["Cache-Control"] == "no-store"
@@ -81,6 +83,40 @@ def test_a_decision_is_made_used_and_ended_by_a_withdrawal(api: Api) -> None:
     status, refused = api.post(f"{decided['id']}/use", {})
     assert status == 403
     assert [ground["code"] for ground in refused["decision"]["grounds"]] == ["consent-withdrawn"]
+
+
+def told(kind: str, name: str, **data: object) -> dict[str, object]:
+    event = {"specversion": "1.0", "id": name, "source": "/shop", "type": kind, "subject": "c-1"}
+    return {**event, "time": "2026-11-10T01:00:00Z", "data": data}
+
+
+def test_facts_are_told_once_and_consents_among_them_count(api: Api) -> None:
+    facts = [told("consent-withdrawn", "w", consent="K-1"), told("service-activated", "a", service="inference")]
+    assert api.post("/facts", facts)[1]["new_count"] == 2
+    status, again = api.post("/facts", facts)
+    assert (status, again["new_count"], again["repeated_count"]) == (200, 0, 2)
+    assert [ground["code"] for ground in api.post("check", ASKED)[1]["grounds"]] == ["consent-withdrawn"]
+    assert api.post("/facts", told("service-expired", "e", service="inference"))[1]["opened"]
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ([told("service-expired", "x", service="moon"), told("service-expired", "y", service="sun")], "sun"),
+        (b"\xff", "no UTF-8: byte 0"),
+        (b"{", "body"),
+    ],
+    ids=["unknown services, each named", "no text", "no JSON"],
+)
+def test_wrong_facts_are_named_and_none_is_taken_in(api: Api, body: object, says: str) -> None:
+    status, answer = api.post("/facts", body)
+    assert status == 400
+    assert any(says in problem for problem in answer["problems"]), answer
+    assert api.post("/facts", [told("service-activated", "x", service="training")])[1]["new_count"] == 1
+
+
+def test_facts_need_a_token_too(api: Api) -> None:
+    assert api.post("/facts", [], token=None)[0] == 401
 
 
 def test_a_denial_is_an_answer_with_every_reason(api: Api) -> None:
