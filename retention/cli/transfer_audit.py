@@ -70,7 +70,8 @@ def _audit(deployment: Deployment, only: set[str], lang: str, *, enforce: bool, 
         _show_results(results)
     standing = [finding for finding, result in zip(findings, results, strict=True) if not result.puts_in_order(finding)]
     if standing:
-        tell(f"{len(standing)} of {len(findings)} findings stand")
+        hint = "" if enforce or not any(each.proposals for each in results) else "; --enforce makes the changes shown"
+        tell(f"{len(standing)} of {len(findings)} findings stand{hint}")
         raise typer.Exit(NotInOrder.exit_code)
 
 

@@ -53,7 +53,9 @@ class LogProof:
         head, blank, checkpoint = text.partition("\n\n")
         lines = head.split("\n")
         if lines.pop(0) != PROOF_HEADER or not blank:
-            raise Malformed(f"a proof begins with the line {PROOF_HEADER!r} and has an empty line before its checkpoint")
+            raise Malformed(
+                f"a proof begins with the line {PROOF_HEADER!r} and has an empty line before its checkpoint"
+            )
         extra = _value(lines.pop(0), "extra") if lines and lines[0].startswith("extra ") else None
         index = parse_decimal(_value(lines.pop(0) if lines else "", "index"), "proof index")
         if len(lines) > _LONGEST_PATH:

@@ -1,4 +1,4 @@
-"""Checking what somebody hands over: ledgers, reports, certificates, proofs and checkpoints, offline, by the verifier key alone."""
+"""Checking what somebody hands over: ledgers, reports, certificates, proofs, checkpoints; offline, by the verifier key."""
 
 from __future__ import annotations
 

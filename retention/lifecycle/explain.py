@@ -15,6 +15,7 @@ from retention.lifecycle.precedence import Next, Progress, next_steps
 from retention.lifecycle.sentences import SENTENCES, Language, Reason, Value, say
 from retention.lifecycle.states import OPEN
 from retention.model.case import Case, Count, CountedBy, Strand, StrandState
+from retention.model.copy import CopyRole
 from retention.model.fact import Fact, FactKey
 from retention.model.hold import Hold
 from retention.model.period import NO_PERIOD
@@ -140,6 +141,8 @@ class _Reader:
         holds = tuple(hold for hold in self.derived.holds if hold.covers(strand.dataset))
         if not strand.part.is_whole_dataset:
             yield _say(Reason.PART_ONLY)
+        if strand.copies and all(copy.role is CopyRole.REPLICA for copy in strand.copies):
+            yield _say(Reason.ABROAD_ONLY, territory=", ".join(sorted({c.territory or "-" for c in strand.copies})))
         if strand.not_from is not None:
             yield _say(Reason.NOT_FROM, at=strand.not_from.astimezone(zone))
         yield from _dates(strand, zone)

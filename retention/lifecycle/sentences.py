@@ -49,6 +49,7 @@ class Reason(StrEnum):
     LEFT = "left"
     UNDONE = "undone"
     PART_ONLY = "part-only"
+    ABROAD_ONLY = "abroad-only"
     NOT_FROM = "not-from"
     NO_BUFFER = "no-buffer"
     BUFFER_OF_RULE = "buffer-of-rule"
@@ -105,6 +106,10 @@ SENTENCES: Mapping[Reason, Text] = {
     Reason.UNDONE: Text(
         "{dataset} 已恢复：{at} {fact}（{key}）发生在不可恢复点之前。",
         "{dataset} was brought back: {fact} on {at} ({key}) came before the point of no return.",
+    ),
+    Reason.ABROAD_ONLY: Text(
+        "只删除依这项同意存放在 {territory} 的副本，存放在境内的数据和密钥保留。",
+        "Only what lies in {territory} under the consent goes; what lies at home, and the keys, stay.",
     ),
     Reason.PART_ONLY: Text("只删除所指明的部分。", "Only the part that was named goes."),
     Reason.NOT_FROM: Text(

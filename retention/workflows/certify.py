@@ -33,11 +33,12 @@ from retention.workflows.case_evidence import copy_outcome
 from retention.workflows.deployment import Deployment
 
 _TOOL = "retention"
-_VERIFICATION = {
+VERIFICATION_METHODS = {
     "erased-verified": "independent listing after erasure finds nothing",
     "shredded-verified": "wrapped key removed and read back as gone; content checked to be sealed under it",
     "anonymised": "restored and searched",
 }
+"""How an end state was verified."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +182,7 @@ def _sanitization(deployment: Deployment, status: CopyStatus, at: datetime) -> S
         technique=technique,
         tool=_TOOL,
         tool_version=retention.__version__,
-        verification_method=_VERIFICATION[status.end_state],
+        verification_method=VERIFICATION_METHODS[status.end_state],
         verified_at=at,
         agent=deployment.journal.ledger.key.name,
     )

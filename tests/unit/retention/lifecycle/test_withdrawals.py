@@ -7,7 +7,9 @@ from dataclasses import replace
 import pytest
 
 from retention.lifecycle.cases import NO_HISTORY, History, derive
+from retention.lifecycle.explain import explain
 from retention.lifecycle.places import locate
+from retention.lifecycle.sentences import Language
 from retention.model.case import Strand
 from retention.model.copy import CopyRole
 from retention.model.fact import Fact, Part
@@ -166,3 +168,10 @@ def test_a_part_goes_from_replicas_too_and_rows_take_their_export_whole() -> Non
     prompts = replace(abroad().datasets["prompts"], replicas=weights.replicas[:1])
     copies = locate(abroad(), prompts, CUSTOMER, part=Part("prompts", table="prompt", keys=((("id", 1),),)))
     assert [c.place for c in copies if c.role is CopyRole.REPLICA] == [Prefix("lion/c-1/")]
+
+
+def test_it_is_explained_that_only_what_lies_abroad_goes() -> None:
+    facts = (STARTED, consent("K-1", "2026-03-01"), withdrawal("K-1", "2026-04-01"))
+    derived = derive(facts, [abroad()])
+    lines = explain(derived, facts, [abroad()], {}, instant("2026-04-02"), "weights").lines(Language.EN)
+    assert "Only what lies in SG under the consent goes; what lies at home, and the keys, stay." in lines

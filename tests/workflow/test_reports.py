@@ -1,0 +1,611 @@
+"""Reports: the figures are those that one counts by hand, nobody stands in them by name, and every changed byte is named."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import tracemalloc
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from retention.clock import ManualClock
+from retention.errors import InputError
+from retention.evidence.bodies import ReportIssued
+from retention.evidence.bundle import Manifest, hash_file, write_vouchers
+from retention.evidence.entries import Entry, EntryType, decode_entry
+from retention.evidence.verify import Verification
+from retention.model.transfer import TransferRequest
+from retention.reports.document import Lang
+from retention.reports.json_form import write_json
+from retention.workflows.adopt_policy import adopt_policy, approve
+from retention.workflows.compile_report import (
+    IssuedReport,
+    ReportOrder,
+    compile_report,
+    is_report_missing,
+    report_from,
+    report_of_last_month,
+    sources_of,
+)
+from retention.workflows.consents import grant_consent
+from retention.workflows.decide_transfer import check_transfer
+from retention.workflows.deployment import Deployment
+from retention.workflows.holds import HoldOrder, place_hold, release_hold
+from retention.workflows.report_sections.deletions import gather
+from retention.workflows.report_sections.period import period_of
+from retention.workflows.report_sections.standing import Standing
+from retention.workflows.verify_evidence import verify_evidence
+from tests.many_cases import FIRST, put_cases
+from tests.small_service import Facts, Service, begin
+from tests.transfer_policy import CONSENT, with_transfers
+from tests.workflow.conftest import POLICY, START, Provider, open_provider
+
+NAMES = ("acme-gmbh", "beta-gmbh", "gamma-gmbh", "delta-gmbh", "epsilon-gmbh", "zeta-gmbh")
+GROUND = "ordered by the court about Zhang San"
+NOVEMBER = ReportOrder(date(2026, 11, 1), date(2026, 11, 30), Lang.EN)
+DECEMBER = ReportOrder(date(2026, 12, 1), date(2026, 12, 31), Lang.EN)
+
+
+def go_to(provider: Provider, at: datetime) -> None:
+    """Time passes until then."""
+    provider.clock.advance(at - provider.clock.at)
+
+
+def live_through_november(provider: Provider) -> None:
+    """Six customers whose deletions end in six ways by 1 December, 10:00 in Shanghai.
+
+    acme: done on time. beta: held. gamma: due on 26 November, time until 11 December. delta: told late, so done late.
+    epsilon: told late, and not done. zeta: due at the first instant of December.
+    """
+    for name in NAMES:
+        provider.tell("service-activated", name, service="training", subscription=f"{name}-1")
+        provider.put_model(name, "weights.bin")
+        provider.put_log(name, "old.log", START - timedelta(days=300))
+    provider.back_up()
+    provider.tell("data-deleted", "acme-gmbh")
+    provider.tell("data-deleted", "beta-gmbh")
+    review = START + timedelta(days=30)
+    place_hold(provider.deployment, HoldOrder("beta-gmbh", "H-7", GROUND, "Pudong District Court", None, review))
+    provider.tell("service-expired", "gamma-gmbh", service="training", subscription="gamma-gmbh-1")
+    provider.tell("data-deleted", "delta-gmbh", at=datetime(2026, 10, 20, 4, tzinfo=UTC))
+    for _ in range(3):
+        provider.run()
+        provider.pass_time(days=2)
+    provider.run()
+    fifteenth = datetime(2026, 11, 15, 3, tzinfo=UTC)
+    provider.tell("service-expired", "zeta-gmbh", at=fifteenth, service="training", subscription="zeta-gmbh-1")
+    go_to(provider, datetime(2026, 11, 29, 2, tzinfo=UTC))
+    provider.tell("data-deleted", "epsilon-gmbh", at=datetime(2026, 11, 1, 2, tzinfo=UTC))
+    go_to(provider, datetime(2026, 12, 1, 2, tzinfo=UTC))
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Provider, IssuedReport]]:
+    """November and its report, for tests that change neither."""
+    root = tmp_path_factory.mktemp("story")
+    provider = open_provider(root / "service", ManualClock(START))
+    (root / "policies.yaml").write_text(POLICY, encoding="utf-8")
+    adopt_policy(provider.deployment, root / "policies.yaml")
+    live_through_november(provider)
+    shutil.copytree(provider.root, root / "as-of-december")
+    yield provider, compile_report(provider.deployment, NOVEMBER, root / "november")
+    provider.deployment.close()
+
+
+@pytest.fixture
+def november(story: tuple[Provider, IssuedReport], tmp_path: Path) -> Iterator[Provider]:
+    """November once more, before any report, for tests that go on from there."""
+    before, _ = story
+    shutil.copytree(before.root.parent / "as-of-december", tmp_path / "service")
+    provider = open_provider(tmp_path / "service", replace(before.clock))
+    yield provider
+    provider.deployment.close()
+
+
+@pytest.fixture
+def bundle(story: tuple[Provider, IssuedReport], tmp_path: Path) -> Path:
+    """A copy of November's bundle to be tampered with."""
+    return Path(shutil.copytree(story[1].folder, tmp_path / "copy"))
+
+
+def table(folder: Path, name: str) -> list[dict[str, str]]:
+    """The rows of a table as a spreadsheet has them, by the columns' names."""
+    with (folder / "csv" / f"{name}.csv").open(encoding="utf-8-sig", newline="") as file:
+        headings, *rows = csv.reader(file)
+    names = [heading.rpartition("[")[2].removesuffix("]") for heading in headings]
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def counts(folder: Path, name: str, key: str) -> dict[str, tuple[int, ...]]:
+    """Due, on time, late, overdue, stopped, open and brought back, by the first column."""
+    measures = ("due", "on_time", "late", "overdue", "stopped", "open", "brought_back")
+    return {row[key]: tuple(int(row[measure]) for measure in measures) for row in table(folder, name)}
+
+
+def check(deployment: Deployment, *paths: Path) -> Verification:
+    return verify_evidence(paths, str(deployment.journal.ledger.key))
+
+
+def kinds(found: Verification) -> set[str]:
+    return {each.finding.kind.value for each in found.findings}
+
+
+# ------------------------------------------------------------------------------------------------------- figures
+
+
+def test_a_month_is_counted_as_one_counts_it_by_hand(story: tuple[Provider, IssuedReport]) -> None:
+    _, issued = story
+    assert (issued.due_count, issued.overdue_count) == (10, 2)
+    assert counts(issued.folder, "statement", "clause") == {
+        "6.10": (8, 2, 2, 2, 2, 0, 0),
+        "6.11": (2, 0, 0, 0, 0, 2, 0),
+        "6.12": (0, 0, 0, 0, 0, 0, 0),
+    }
+    assert counts(issued.folder, "by-month", "month") == {
+        "2026-10": (2, 0, 2, 0, 0, 0, 0),
+        "2026-11": (8, 2, 0, 2, 2, 2, 0),
+    }
+    assert counts(issued.folder, "by-dataset", "dataset") == {
+        "logs": (5, 1, 1, 1, 1, 1, 0),
+        "models": (5, 1, 1, 1, 1, 1, 0),
+    }
+    assert counts(issued.folder, "by-service", "service") == {
+        "*": (8, 2, 2, 2, 2, 0, 0),
+        "training": (2, 0, 0, 0, 0, 2, 0),
+    }
+
+
+def test_what_needs_somebody_stands_first_and_says_why(story: tuple[Provider, IssuedReport]) -> None:
+    provider, issued = story
+    rows = table(issued.folder, "cases")
+    assert [row["status"] for row in rows] == [
+        *["overdue"] * 2,
+        *["stopped"] * 2,
+        *["open"] * 4,
+        *["late"] * 2,
+        *["on-time"] * 2,
+    ]
+    whose = {provider.deployment.journal.customer(name)[:12]: name for name in NAMES}
+    why = {(whose[row["customer"]], row["status"]): row["why"] for row in rows}
+    assert why["beta-gmbh", "stopped"] == "a hold: H-7 (Pudong District Court)"
+    assert why["delta-gmbh", "late"] == "it was not carried out in time; no reason is recorded"
+    assert {row["is_due"] for row in rows if whose[row["customer"]] == "zeta-gmbh"} == {"false"}
+
+
+def test_the_next_month_begins_with_what_was_left(november: Provider, tmp_path: Path) -> None:
+    november.run()
+    november.pass_time(days=1)
+    november.run()
+    go_to(november, datetime(2026, 12, 5, 2, tzinfo=UTC))
+    november.run()
+    go_to(november, datetime(2027, 1, 1, 2, tzinfo=UTC))
+    issued = compile_report(november.deployment, DECEMBER, tmp_path / "december")
+    # epsilon late, beta still held; gamma and zeta in time
+    assert counts(issued.folder, "statement", "clause") == {
+        "6.10": (4, 0, 2, 0, 2, 0, 0),
+        "6.11": (4, 4, 0, 0, 0, 0, 0),
+        "6.12": (0, 0, 0, 0, 0, 0, 0),
+    }
+    assert check(november.deployment, issued.folder).findings == ()
+
+
+def test_a_look_back_tells_how_it_stood_then(november: Provider, tmp_path: Path) -> None:
+    release_hold(november.deployment, HoldOrder("beta-gmbh", "H-7", "over", "Pudong District Court"))
+    november.run()
+    november.pass_time(days=2)
+    november.run()
+    issued = compile_report(november.deployment, NOVEMBER, tmp_path / "later")
+    assert counts(issued.folder, "statement", "clause")["6.10"] == (8, 2, 2, 2, 2, 0, 0)
+    assert check(november.deployment, issued.folder).findings == ()
+
+
+@pytest.mark.parametrize(
+    ("last_day", "due"),
+    [
+        pytest.param(date(2026, 11, 25), 6, id="the day before gamma's buffer is over, and before epsilon is told"),
+        pytest.param(date(2026, 11, 26), 8, id="gamma is due at 00:00 of the 26th in Shanghai"),
+        pytest.param(date(2026, 11, 30), 10, id="zeta is due at 24:00 of the 30th, which is December"),
+        pytest.param(date(2026, 12, 1), 12, id="zeta is due on 1 December, which is 30 November in UTC"),
+    ],
+)
+def test_days_are_those_of_shanghai(november: Provider, tmp_path: Path, last_day: date, due: int) -> None:
+    order = replace(NOVEMBER, last_day=last_day)
+    assert compile_report(november.deployment, order, tmp_path / "out").due_count == due
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "says"),
+    [
+        pytest.param(date(2026, 12, 2), date(2026, 12, 31), "has not come yet", id="a period that has not begun"),
+        pytest.param(date(2026, 11, 2), date(2026, 11, 1), "lies before", id="a period that ends before it begins"),
+    ],
+)
+def test_a_period_that_is_none_is_refused(
+    november: Provider, tmp_path: Path, first: date, last: date, says: str
+) -> None:
+    with pytest.raises(InputError, match=says):
+        compile_report(november.deployment, ReportOrder(first, last), tmp_path / "out")
+    assert list(tmp_path.glob("*out*")) == []
+
+
+def test_holds_approvals_and_limits_stand_with_their_entries(november: Provider, tmp_path: Path) -> None:
+    approve(november.deployment, "ab" * 32, "Ms Li")
+    november.pass_time(minutes=1)
+    issued = compile_report(november.deployment, replace(NOVEMBER, last_day=date(2026, 12, 1)), tmp_path / "out")
+    (hold,) = table(issued.folder, "holds")
+    assert (hold["hold"], hold["authority"], hold["stands"]) == ("H-7", "Pudong District Court", "true")
+    entry = decode_entry(november.deployment.journal.ledger.entry(int(hold["entries"])))
+    assert (entry.type, str(entry.body["customer"])[:12]) == (EntryType.HOLD_PLACED, hold["customer"])
+    (approval,) = table(issued.folder, "approvals")
+    assert approval["subject"] == "ab" * 32
+    assert "Ms Li" not in (issued.folder / "report.json").read_text(encoding="utf-8")
+    (version,) = table(issued.folder, "policy-versions")
+    assert (issued.folder / version["file"]).is_file()
+
+
+def test_a_hold_and_a_policy_of_before_the_period_have_their_entries_too(november: Provider, tmp_path: Path) -> None:
+    go_to(november, datetime(2027, 1, 3, 2, tzinfo=UTC))
+    issued = compile_report(november.deployment, DECEMBER, tmp_path / "out")
+    assert [bool(row["entries"]) for row in table(issued.folder, "holds")] == [True]
+    assert [bool(row["entries"]) for row in table(issued.folder, "policy-versions")] == [True]
+
+
+def test_backups_that_wait_say_what_a_read_came_to(provider: Provider, tmp_path: Path) -> None:
+    provider.tell("service-activated", "acme-gmbh", service="training", subscription="a-1")
+    provider.put_log("acme-gmbh", "old.log", START - timedelta(days=300))
+    (provider.objects / "models" / "acme-gmbh").mkdir(parents=True)
+    (provider.objects / "models" / "acme-gmbh" / "plain.bin").write_bytes(b"not sealed")
+    provider.back_up()
+    provider.tell("data-deleted", "acme-gmbh")
+    for _ in range(3):
+        provider.run()
+        provider.pass_time(days=2)
+    go_to(provider, datetime(2026, 12, 1, 2, tzinfo=UTC))
+    issued = compile_report(provider.deployment, NOVEMBER, tmp_path / "out")
+    (waiting,) = table(issued.folder, "backup-sets")
+    assert (waiting["end_state"], waiting["set"]) == ("quarantined", "nightly/2026-11-10/")
+    assert waiting["refusal"]
+    assert waiting["until"] == "2026-12-11T00:00:00+08:00"
+    assert check(provider.deployment, issued.folder).findings == ()
+
+
+def test_transfers_stand_with_consent_measure_and_counted_persons(provider: Provider, tmp_path: Path) -> None:
+    path = tmp_path / "transfers.yaml"
+    path.write_text(with_transfers(POLICY).replace('version: "1"', 'version: "2"'), encoding="utf-8")
+    provider.pass_time(hours=1)
+    adopted = adopt_policy(provider.deployment, path)
+    approve(provider.deployment, adopted.policy.hash, "Ms Li")
+    adopt_policy(provider.deployment, path)
+    provider.tell("service-activated", "acme-gmbh", service="training", subscription="a-1")
+    grant_consent(provider.deployment, "acme-gmbh", CONSENT)
+    request = TransferRequest("acme-gmbh", "models", "CN", "SG", "Lion Pte", "support", "training", 5, 0)
+    allowed = check_transfer(provider.deployment, request)
+    denied = check_transfer(provider.deployment, replace(request, destination="US"))
+    go_to(provider, datetime(2026, 12, 1, 2, tzinfo=UTC))
+    issued = compile_report(provider.deployment, NOVEMBER, tmp_path / "out")
+    rows = {row["decision"]: row for row in table(issued.folder, "decisions")}
+    assert {each: rows[each]["verdict"] for each in rows} == {
+        each.id: str(each.decision.verdict) for each in (allowed, denied)
+    }
+    assert [row["consent"] != "K-1" and bool(row["entries"]) for row in table(issued.folder, "consents")] == [True]
+    assert [row["limit"] for row in table(issued.folder, "thresholds")] == ["100000", "1", "1000000", "10000"]
+    assert check(provider.deployment, issued.folder).findings == ()
+
+
+# --------------------------------------------------------------------------------------------------------- names
+
+
+def texts(folder: Path) -> Iterator[tuple[str, bytes]]:
+    """Everything in the bundle that can be read without a typesetter."""
+    for path in sorted(folder.rglob("*")):
+        if path.suffix == ".xlsx":
+            with zipfile.ZipFile(path) as book:
+                yield from ((f"{path.name}/{name}", book.read(name)) for name in book.namelist())
+        elif path.is_file() and path.suffix != ".pdf":
+            yield path.name, path.read_bytes()
+
+
+def test_nobody_and_no_object_stands_in_a_report_by_name(bundle: Path) -> None:
+    secrets = [*(name.encode() for name in NAMES), b"weights.bin", b"old.log", b"Zhang"]
+    found = [(name, secret) for name, text in texts(bundle) for secret in secrets if secret in text]
+    assert found == []
+
+
+def test_names_are_given_out_on_a_recorded_ground(november: Provider, tmp_path: Path) -> None:
+    ground = "inspection of the CAC, Zhang San"
+    issued = compile_report(november.deployment, replace(NOVEMBER, ground=ground), tmp_path / "out")
+    assert {row["customer_name"] for row in table(issued.folder, "cases")} == set(NAMES)
+    ledger = november.deployment.journal.ledger
+    body = ReportIssued.from_json(decode_entry(ledger.entry(issued.entry)).body)
+    assert body.identified
+    assert body.ground == november.deployment.journal.commitments.of("ground", ground)
+    assert not any(b"Zhang" in entry for entry in ledger.entries())
+    assert check(november.deployment, issued.folder).findings == ()
+
+
+# --------------------------------------------------------------------------------------------------- verification
+
+
+def flip(path: Path, at: int) -> None:
+    data = bytearray(path.read_bytes())
+    data[at] ^= 0x01
+    path.write_bytes(data)
+
+
+def test_a_whole_bundle_is_checked_with_all_of_its_ledger(story: tuple[Provider, IssuedReport], bundle: Path) -> None:
+    provider, issued = story
+    assert check(provider.deployment, bundle) == Verification((), 0, issued.entry + 1, 0, 0, 1, 0)
+
+
+def test_a_changed_byte_in_any_file_is_named(story: tuple[Provider, IssuedReport], bundle: Path) -> None:
+    for path in sorted(path for path in bundle.rglob("*") if path.is_file()):
+        name = path.relative_to(bundle).as_posix()
+        size = path.stat().st_size
+        places = range(0, size, max(1, size // 12)) if size < 5_000 and "csv" not in name else [size // 2]
+        for at in places:
+            flip(path, at)
+            found = check(story[0].deployment, bundle)
+            assert any(name in str(each) for each in found.findings), (name, at, found.findings)
+            flip(path, at)
+    assert check(story[0].deployment, bundle).findings == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "kind"),
+    [
+        pytest.param(lambda folder: (folder / "report.pdf").unlink(), "file-missing", id="a file is missing"),
+        pytest.param(lambda folder: (folder / "manifest.json").unlink(), "file-missing", id="the manifest is missing"),
+        pytest.param(lambda folder: (folder / "more.txt").write_text("x"), "file-unlisted", id="a file is not listed"),
+        pytest.param(lambda folder: shutil.rmtree(folder / "ledger"), "file-missing", id="the ledger is missing"),
+        pytest.param(
+            lambda folder: (folder / "ledger" / "tile" / "0" / "000.p" / "3").write_bytes(b"x"),
+            "file-unlisted",
+            id="a stale tile lies in the ledger",
+        ),
+        pytest.param(
+            lambda folder: ((folder / "report.pdf").unlink(), (folder / "report.pdf").symlink_to("/etc/hostname")),
+            "file-changed",
+            id="a link lies in a file's place",
+        ),
+    ],
+)
+def test_what_is_missing_or_more_is_named(
+    story: tuple[Provider, IssuedReport], bundle: Path, change: Callable[[Path], object], kind: str
+) -> None:
+    change(bundle)
+    assert kinds(check(story[0].deployment, bundle)) == {kind}
+
+
+def test_another_key_proves_nothing(story: tuple[Provider, IssuedReport], bundle: Path, tmp_path: Path) -> None:
+    other = open_provider(tmp_path / "other", ManualClock(START))
+    assert "signature-invalid" in kinds(check(other.deployment, bundle))
+    other.deployment.close()
+
+
+def reissue(folder: Path, deployment: Deployment, manifest: Manifest) -> None:
+    """The ledger vouches for this manifest too: whoever runs the service can make it do so."""
+    (folder / "manifest.json").write_bytes(manifest.encode())
+    shutil.rmtree(folder / "ledger")
+    body = ReportIssued(
+        manifest=hash_file(folder / "manifest.json").sha256,
+        number=manifest.number,
+        from_at=manifest.from_at,
+        until_at=manifest.until_at,
+        first_size=manifest.first.size,
+        last_size=manifest.last.size,
+        identified=manifest.identified,
+    )
+    with deployment.catalog.transaction() as session:
+        entry = Entry(EntryType.REPORT_ISSUED, deployment.clock.now(), body.to_json())
+        (position,) = deployment.journal.write(session, entry)
+    deployment.journal.publish()
+    write_vouchers(folder, deployment.journal.ledger, position, manifest)
+
+
+def forge(folder: Path, change: Callable[[str], str]) -> Manifest:
+    """The report says something else, and the manifest fits it."""
+    report = folder / "report.json"
+    text = report.read_text(encoding="utf-8")
+    assert change(text) != text
+    report.write_text(change(text), encoding="utf-8")
+    manifest = Manifest.parse((folder / "manifest.json").read_bytes())
+    files = tuple(hash_file(report) if record.name == report.name else record for record in manifest.files)
+    manifest = manifest.model_copy(update={"files": files})
+    (folder / "manifest.json").write_bytes(manifest.encode())
+    return manifest
+
+
+def test_a_forged_report_with_a_fitting_manifest_is_found(story: tuple[Provider, IssuedReport], bundle: Path) -> None:
+    forge(bundle, lambda text: text.replace('"en": "erased-verified"', '"en": "anonymised"', 1))
+    found = check(story[0].deployment, bundle)
+    assert kinds(found) == {"not-issued", "citation-wrong"}
+
+
+FORGERIES = [
+    pytest.param(
+        lambda text: text.replace('"en": "erased-verified"', '"en": "anonymised"', 1),
+        "citation-wrong",
+        "table copies",
+        id="a copy ended in another way",
+    ),
+    pytest.param(
+        lambda text: text.replace('"en": "overdue"}, "is_due": true', '"en": "on-time"}, "is_due": true', 1),
+        "citation-wrong",
+        "table statement",
+        id="a case was on time, and the figures do not count it",
+    ),
+    pytest.param(
+        lambda text: text.replace('"late": 2', '"late": 0', 1),
+        "citation-wrong",
+        "table statement",
+        id="a figure that no rows bear out",
+    ),
+    pytest.param(
+        lambda text: text.replace('"clause": "6.11"', '"clause": "6.10"', 9),
+        "citation-wrong",
+        "table cases",
+        id="a case is of another clause",
+    ),
+    pytest.param(
+        lambda text: text.replace('"entries": [0', '"entries": [999, 0', 1),
+        "entry-not-citable",
+        "table policy-versions",
+        id="an entry that there was not",
+    ),
+    pytest.param(
+        lambda text: text.replace('"row_count": 10,', '"row_count": 11,', 1),
+        "malformed",
+        "report.json",
+        id="another number of rows than it says",
+    ),
+]
+
+
+@pytest.mark.parametrize(("change", "kind", "place"), FORGERIES)
+def test_a_row_that_the_ledger_does_not_bear_out_is_found_even_when_it_was_issued(
+    november: Provider, tmp_path: Path, change: Callable[[str], str], kind: str, place: str
+) -> None:
+    issued = compile_report(november.deployment, NOVEMBER, tmp_path / "out")
+    reissue(issued.folder, november.deployment, forge(issued.folder, change))
+    found = check(november.deployment, issued.folder)
+    assert (kind, True) in {(each.finding.kind.value, place in each.finding.place) for each in found.findings}, found
+
+
+def test_a_bundle_without_its_ledger_is_held_against_the_real_one(november: Provider, tmp_path: Path) -> None:
+    issued = compile_report(november.deployment, NOVEMBER, tmp_path / "out")
+    manifest = Manifest.parse((issued.folder / "manifest.json").read_bytes())
+    small = manifest.model_copy(update={"ledger_copied": False})
+    reissue(issued.folder, november.deployment, small)
+    alone = check(november.deployment, issued.folder)
+    assert (alone.findings, alone.uncited_count) == ((), 1)
+    ledger = november.deployment.journal.ledger.files.root
+    together = check(november.deployment, issued.folder, ledger)
+    assert (together.findings, together.uncited_count, together.ledger_count) == ((), 0, 1)
+
+
+# ------------------------------------------------------------------------------------------- folders and the month
+
+
+def test_a_folder_that_is_not_empty_is_left_alone(november: Provider, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine.txt").write_text("mine", encoding="utf-8")
+    with pytest.raises(InputError, match="not empty"):
+        compile_report(november.deployment, NOVEMBER, tmp_path / "out")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["mine.txt"]
+
+
+def test_the_month_before_is_reported_once(november: Provider, tmp_path: Path) -> None:
+    assert is_report_missing(november.deployment, tmp_path)
+    first = report_of_last_month(november.deployment, tmp_path, "Example Cloud")
+    assert first is not None
+    assert first.folder == tmp_path / "2026-11"
+    assert not is_report_missing(november.deployment, tmp_path)
+    before = november.deployment.journal.ledger.checkpoint()
+    assert report_of_last_month(november.deployment, tmp_path) is None
+    assert november.deployment.journal.ledger.checkpoint() == before
+    assert json.loads((first.folder / "report.json").read_text(encoding="utf-8"))["issuer"] == "Example Cloud"
+
+
+def test_no_report_is_missed_of_a_month_before_the_service_began(provider: Provider, tmp_path: Path) -> None:
+    assert not is_report_missing(provider.deployment, tmp_path)
+
+
+# -------------------------------------------------------------------------------------------------------- volume
+
+
+def test_memory_does_not_grow_with_the_number_of_cases(tmp_path: Path) -> None:
+    assert peak_of(tmp_path / "many", 2_000) - peak_of(tmp_path / "few", 300) < 2_000_000
+
+
+def peak_of(root: Path, count: int) -> int:
+    """Bytes at the most while so many cases are gathered and written as JSON."""
+    root.mkdir()
+    provider = open_provider(root, ManualClock(FIRST))
+    (root / "policies.yaml").write_text(POLICY, encoding="utf-8")
+    policy = adopt_policy(provider.deployment, root / "policies.yaml").policy
+    with provider.deployment.catalog.transaction() as session:
+        put_cases(session, count, policy.hash)
+    go_to(provider, FIRST.replace(month=12))
+    period = period_of(NOVEMBER.first_day, NOVEMBER.last_day, policy.time_zone, provider.clock.now())
+    tracemalloc.start()
+    try:
+        with sources_of(provider.deployment, NOVEMBER, period, root) as sources:
+            found = gather(sources)
+            write_json(report_from(sources, found, NOVEMBER), root / "report.json")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+        provider.deployment.close()
+    assert (found.total.due, found.total.standings[Standing.OVERDUE]) == (count, count // 100)
+    return peak
+
+
+# -------------------------------------------------------------------------------------------------- command line
+
+
+@pytest.fixture
+def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Service:
+    """A small service with one customer whose data is deleted today."""
+    monkeypatch.chdir(tmp_path)
+    service = begin(tmp_path, capsys)
+    service.done("run", "--once")
+    fact = Facts()
+    service.record(fact("service-activated", "acme-gmbh", 2, service="training", subscription="a-1"))
+    service.record(fact("data-deleted", "acme-gmbh", 1))
+    service.done("run", "--once")
+    return service
+
+
+def this_year() -> tuple[str, str, str, str]:
+    today = datetime.now(UTC).date()
+    return "--from", (today - timedelta(days=5)).isoformat(), "--to", (today + timedelta(days=1)).isoformat()
+
+
+def test_report_and_verify_go_together(service: Service) -> None:
+    made = service.done("report", *this_year(), "--out", "out/today", "--lang", "en", "--json").json
+    assert (made["due"], made["overdue"]) == (2, 0)
+    found = service.done("verify", "out/today", "--key", made["verifier_key"], "--json").json
+    assert (found["report_count"], found["findings"]) == (1, [])
+    flip(Path("out/today/report.html"), 100)
+    refused = service.run("verify", "out/today", "--key", made["verifier_key"])
+    assert refused.code == 4
+    assert "report.html" in refused.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        pytest.param(("--identify",), "--ground", id="names without a ground"),
+        pytest.param(("--ground", "because"), "--identify", id="a ground without names"),
+        pytest.param(("--identify", "--ground", "  "), "--ground", id="an empty ground"),
+        pytest.param(("--lang", "fr"), "--lang", id="a language that there is not"),
+    ],
+)
+def test_a_wrong_order_is_told_and_leaves_nothing(service: Service, arguments: tuple[str, ...], says: str) -> None:
+    refused = service.run("report", *this_year(), "--out", "out", *arguments)
+    assert refused.code == 1
+    assert says in refused.err
+    assert not Path("out").exists()
+
+
+def test_whoever_is_killed_leaves_no_half_bundle(service: Service) -> None:
+    command = [sys.executable, "-m", "retention", "report", *this_year(), "--out", "bundles/out"]
+    process = subprocess.Popen(command, env=service.environment(), stdout=subprocess.DEVNULL)
+    until = time.monotonic() + 60
+    while not list(Path("bundles").glob(".out.*")) and time.monotonic() < until and process.poll() is None:
+        time.sleep(0.001)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait(30) == -signal.SIGKILL
+    assert not Path("bundles/out").exists()
+    service.done("report", *this_year(), "--out", "bundles/out")
+    service.done("verify", "bundles/out")
