@@ -4,10 +4,18 @@ A server that already runs is used: the one that `RETENTION_TEST_POSTGRES_URL`, 
 `RETENTION_TEST_REDIS_URL` names, or the one on its usual local port that lets us in without a password. Otherwise, and
 with `RETENTION_TEST_SERVICES=own`, the test run starts its own. Tests of a service that cannot be had are skipped, and
 the end of the run says so by name.
+
+Folders of tests lie in memory where there is room for them: the product waits for the disk at every step, and no test
+pulls the plug. They are gone after the run; `--basetemp=FOLDER` puts them where they stay.
 """
 
 from __future__ import annotations
 
+import gc
+import os
+import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -23,7 +31,16 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 RUN_FOLDER = pytest.StashKey[Path]()
+IN_MEMORY = pytest.StashKey[Path]()
 MISSING = "SERVICE MISSING: "
+
+MEMORY = Path("/dev/shm")
+ROOM = 4 << 30
+"""Bytes that have to be free in memory; a whole run needs a tenth of it."""
+
+# the many processes that tests start would each compile everything anew
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 
 class WorkerNode(Protocol):
@@ -40,10 +57,21 @@ class NewBucket(Protocol):
 # ------------------------------------------------------------------------------------------- one folder per test run
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest reads where the folders of tests shall be
 def pytest_configure(config: pytest.Config) -> None:
     given: dict[str, str] | None = getattr(config, "workerinput", None)  # only a worker of xdist has one
     folder = given["run_folder"] if given else tempfile.mkdtemp(prefix="retention-tests-")
     config.stash[RUN_FOLDER] = Path(folder)
+    if not given and not config.option.basetemp and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= ROOM:
+        config.stash[IN_MEMORY] = Path(tempfile.mkdtemp(prefix="retention-tests-", dir=MEMORY))
+        config.option.basetemp = str(config.stash[IN_MEMORY])
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays until the end: the garbage collector need not look through it again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -54,6 +82,8 @@ def pytest_configure_node(node: WorkerNode) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         stop_all(config.stash[RUN_FOLDER])
+    if IN_MEMORY in config.stash:
+        subprocess.run(["rm", "-rf", str(config.stash[IN_MEMORY])], check=True)  # deeper than any path, some of it
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)  # so that it stands last, below pytest's own summary
@@ -69,6 +99,18 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterat
             terminalreporter.write_line(f"not run: {test}")
     if missing:
         terminalreporter.write_line(f"Run {' and '.join(sorted(missing))} here to test all of it.", red=True)
+
+
+@pytest.fixture
+def another_file_system(tmp_path: Path) -> Iterator[Path]:
+    """An empty folder on another file system than `tmp_path`."""
+    others = (MEMORY, Path(tempfile.gettempdir()), Path("/var/tmp"))
+    here = tmp_path.stat().st_dev
+    other = next((other for other in others if other.is_dir() and other.stat().st_dev != here), None)
+    if other is None:
+        pytest.skip("no second file system here")
+    with tempfile.TemporaryDirectory(dir=other) as folder:
+        yield Path(folder)
 
 
 def _skip_where_missing(server: Callable[[Path], str], config: pytest.Config) -> str:

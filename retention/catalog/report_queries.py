@@ -34,9 +34,19 @@ from retention.model.record import StrandRecord
 from retention.model.transfer import Decision, TransferRequest
 
 _PAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class _AboutService:
+    """Of a fact, only which service it is about: the rest is not read again for every case."""
+
+    service: str | None = None
+
+
 _CASE = TypeAdapter(Case)
 _STRAND = TypeAdapter(Strand)
 _FACT = TypeAdapter(Fact)
+_SERVICE = TypeAdapter(_AboutService)
 _REQUEST = TypeAdapter(TransferRequest)
 _DECISION = TypeAdapter(Decision)
 
@@ -136,19 +146,18 @@ def decisions(session: Session, since: datetime, until: datetime) -> Iterator[De
             yield DecidedTransfer(row.id, request, decision, row.used_at, row.entry)
 
 
-def hold_facts(session: Session, holds: Sequence[Hold]) -> dict[tuple[str, str], Fact]:
-    """The fact that placed each of these holds, by customer and the hold's name."""
-    found: dict[tuple[str, str], Fact] = {}
+def hold_facts(session: Session, holds: Sequence[Hold]) -> dict[tuple[str, str], tuple[Fact, ...]]:
+    """The facts that placed and released each of these holds, by customer and the hold's name, in the order of arrival."""
+    found: dict[tuple[str, str], tuple[Fact, ...]] = {}
     names = sorted({hold.customer for hold in holds})
     for start in range(0, len(names), _PAGE):
         chunk = names[start : start + _PAGE]
-        query = select(col(FactRow.fact)).where(
-            col(FactRow.customer).in_(chunk), col(FactRow.fact).like('%"hold-placed"%')
-        )
+        query = select(col(FactRow.fact)).where(col(FactRow.customer).in_(chunk), col(FactRow.fact).like('%"hold-%'))
         for (text,) in session.execute(query.order_by(col(FactRow.position))):
             fact = _FACT.validate_json(text)
             if fact.hold is not None:
-                found.setdefault((fact.customer, fact.hold.hold), fact)
+                key = (fact.customer, fact.hold.hold)
+                found[key] = (*found.get(key, ()), fact)
     return found
 
 
@@ -213,7 +222,7 @@ def _cases(session: Session, ids: Sequence[str]) -> dict[str, tuple[Row[Any], Ca
         .where(col(CaseRow.id).in_(ids))
     )
     return {
-        row.id: (row, _CASE.validate_json(row.case), _FACT.validate_json(row.fact).service if row.fact else None)
+        row.id: (row, _CASE.validate_json(row.case), _SERVICE.validate_json(row.fact).service if row.fact else None)
         for row in session.execute(query)
     }
 

@@ -101,7 +101,10 @@ def _show(ending: Ending, into: Path) -> None:
         for dataset, needed_by in case.left:
             say(f"{case.customer}: {dataset} stays, because subscription {needed_by} still needs it")
     certificate = next(iter(ending.certificates.values()))
-    say(f"\n{len(ending.certificates)} certificates in {certificate.parent}; one of them: {certificate.name}")
+    say(
+        f"\n{len(ending.certificates)} certificates in {certificate.parent}, each as JSON, tlog-proof and PDF; one of them:"
+    )
+    say(f"  {certificate.name}")
     say(f"Checked offline, with the public key alone: {ending.entry_count} ledger entries, {_found(ending.findings)}.")
     say(f"A copy with one word changed is found out: {ending.tampering[0] if ending.tampering else 'NOT FOUND'}")
     _show_backups(ending)

@@ -25,6 +25,7 @@ from retention.evidence.entries import EntryType, decode_entry
 from retention.evidence.findings import Finding
 from retention.evidence.verify import verify_files
 from retention.model.transfer import Verdict
+from retention.workflows.certificate_files import certificate_files, file_names
 from retention.workflows.certify import certify
 from retention.workflows.restore_backup import Restored
 from retention.workflows.run_cycle import run_cycle
@@ -198,12 +199,12 @@ def end(platform: Platform, staying_before: str) -> Ending:
     for case in cases:
         if case.copies and all(copy.end_state is not None for copy in case.copies):
             path = folder / f"{case.customer}-{case.case}.json"
-            path.write_bytes(certify(platform.deployment, case.case).certificate.encode())
-            certificates[case.case] = path
+            certificates[case.case] = _write_certificate(platform, case.case, path)
     key = platform.deployment.journal.ledger.key
     key_file = folder / "verifier-key.txt"
     key_file.write_text(f"{key}\n", encoding="utf-8")
-    checked = verify_files([platform.root / "ledger", *certificates.values()], key)
+    proofs = [file_names(path).proof for path in certificates.values()]
+    checked = verify_files([platform.root / "ledger", *certificates.values(), *proofs], key)
     return Ending(
         cases=cases,
         certificates=certificates,
@@ -217,6 +218,15 @@ def end(platform: Platform, staying_before: str) -> Ending:
         restored_customers=platform.restored_customers,
         abroad=_abroad(platform),
     )
+
+
+def _write_certificate(platform: Platform, case: str, path: Path) -> Path:
+    """The certificate's three files are there; the path of the first."""
+    files, names = certificate_files(platform.deployment, certify(platform.deployment, case)), file_names(path)
+    names.certificate.write_bytes(files.certificate)
+    names.proof.write_bytes(files.proof)
+    names.page.write_bytes(files.page)
+    return names.certificate
 
 
 def _quarantine(platform: Platform) -> QuarantineStory:

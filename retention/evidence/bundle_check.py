@@ -6,7 +6,7 @@ Source: `docs/formats/report-bundle.md`; RFC 9162, section 2.1.4.2; C2SP tlog-pr
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,7 +33,14 @@ from retention.evidence.checkpoint import Checkpoint
 from retention.evidence.citations import Citations
 from retention.evidence.directory import read_file
 from retention.evidence.entries import EntryType, decode_entry
-from retention.evidence.errors import EvidenceError, Malformed, ProofInvalid, SignatureInvalid, WrongOrigin
+from retention.evidence.errors import (
+    EvidenceError,
+    LedgerForked,
+    Malformed,
+    ProofInvalid,
+    SignatureInvalid,
+    WrongOrigin,
+)
 from retention.evidence.findings import Finding, FindingKind
 from retention.evidence.ledger import CHECKPOINT, Ledger
 from retention.evidence.note import LARGEST_NOTE, VerifierKey
@@ -242,6 +249,22 @@ def _check_ledger(check: BundleCheck, key: VerifierKey) -> None:
             if f"{LEDGER}/{path}" not in named:
                 check.add(FindingKind.FILE_UNLISTED, f"{LEDGER}/{path}", "has no place in this ledger")
     close_citations(check, is_whole=not audit.findings)
+
+
+def compare_copy(check: BundleCheck, key: VerifierKey, known: Iterable[Checkpoint]) -> None:
+    """The ledger in the bundle begins with that of every earlier checkpoint. A later one says nothing of a copy."""
+    if not check.has_ledger or check.checkpoint is None:
+        return
+    ledger = Ledger(check.folder / LEDGER, key)
+    for earlier in known:
+        if earlier.size > check.checkpoint.size:
+            continue
+        try:
+            ledger.check_extends(earlier)
+        except LedgerForked as error:
+            check.add(FindingKind.FORKED, f"{LEDGER}/{CHECKPOINT}", str(error))
+        except EvidenceError:
+            return  # the audit has named what is wrong with it
 
 
 def close_citations(check: BundleCheck, *, is_whole: bool = True) -> None:

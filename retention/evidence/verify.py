@@ -8,7 +8,7 @@ from pathlib import Path
 
 from retention.evidence.audit import audit_ledger
 from retention.evidence.bodies import CaseDates
-from retention.evidence.bundle_check import BundleCheck, check_bundle, close_citations, is_bundle
+from retention.evidence.bundle_check import BundleCheck, check_bundle, close_citations, compare_copy, is_bundle
 from retention.evidence.certificate import LARGEST_CERTIFICATE, Certificate, certificate_findings, kind_of
 from retention.evidence.checkpoint import Checkpoint, open_checkpoint
 from retention.evidence.directory import read_file
@@ -19,6 +19,7 @@ from retention.evidence.issuance import Issuance, is_proof, open_issuance, unfit
 from retention.evidence.ledger import Ledger
 from retention.evidence.note import VerifierKey
 from retention.evidence.statement import Statement
+from retention.evidence.uncited import PassedOver
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,7 @@ class _Handed:
     statements: list[tuple[Path, Statement]] = field(default_factory=list)
     certificates: list[Certificate] = field(default_factory=list)
     issuances: list[tuple[Path, Issuance]] = field(default_factory=list)
+    watchers: list[tuple[Path, PassedOver]] = field(default_factory=list)
     certificate_count: int = 0
     checkpoint_count: int = 0
     proof_count: int = 0
@@ -68,8 +70,8 @@ def verify_files(paths: Sequence[Path], key: VerifierKey) -> Verification:
     """Everything that is wrong with these ledgers and reports (directories), certificates, proofs and checkpoints (files).
 
     Given together they are also checked against each other: a ledger against every checkpoint that was saved or stands
-    in a certificate (cut off, forked), a certificate against what the ledger holds about its case since then, the
-    rows of a report against the entries they cite, the proof that a certificate was issued against the certificate.
+    in a certificate (cut off, forked), a certificate against what the ledger holds about its case, the rows
+    of a report against the entries they cite, the proof that a certificate was issued against the certificate.
     Findings come by path; nothing is raised for what is wrong with a file, an unreadable one included.
     """
     handed = _Handed()
@@ -84,20 +86,10 @@ def verify_files(paths: Sequence[Path], key: VerifierKey) -> Verification:
     for path, issuance in handed.issuances:
         findings += (FileFinding(path, finding) for finding in unfitting(issuance, handed.certificates))
     entry_count = sum(check.entry_count for _, check in handed.reports)
-    for path in handed.ledgers:
-        later = _Later(handed.statements, [check for _, check in handed.reports if check.citations is not None])
-        try:
-            audit = audit_ledger(Ledger(path, key), handed.known, later.see)
-        except OSError as error:
-            findings.append(FileFinding(path, _unreadable(error)))
-            continue
-        findings += (FileFinding(path, finding) for finding in audit.findings)
-        findings += later.findings
-        for check in later.reports:
-            close_citations(check, is_whole=not audit.findings)
-        entry_count += audit.entry_count
+    entry_count += sum(_verify_ledger(path, key, handed, findings) for path in handed.ledgers)
     uncited_count = sum(check.citations is not None for _, check in handed.reports)
     for path, check in handed.reports:
+        compare_copy(check, key, handed.known)
         close_citations(check, is_whole=False)
         findings += (FileFinding(path, finding) for finding in check.findings)
     return Verification(
@@ -110,6 +102,22 @@ def verify_files(paths: Sequence[Path], key: VerifierKey) -> Verification:
         uncited_count,
         handed.proof_count,
     )
+
+
+def _verify_ledger(path: Path, key: VerifierKey, handed: _Handed, findings: list[FileFinding]) -> int:
+    """How many entries of the ledger were proven; what is wrong with it, and with what it is about, is among `findings`."""
+    reports = [check for _, check in handed.reports if check.citations is not None]
+    later = _Later(handed.statements, reports, handed.watchers)
+    try:
+        audit = audit_ledger(Ledger(path, key), handed.known, later.see)
+    except OSError as error:
+        findings.append(FileFinding(path, _unreadable(error)))
+        return 0
+    findings += (FileFinding(path, finding) for finding in audit.findings)
+    findings += later.findings
+    for check in later.reports:
+        close_citations(check, is_whole=not audit.findings)
+    return audit.entry_count
 
 
 def _verify_bundle(path: Path, key: VerifierKey, handed: _Handed) -> Iterable[Finding]:
@@ -159,6 +167,8 @@ def _verify_certificate(path: Path, data: bytes, key: VerifierKey, handed: _Hand
         handed.statements.append((path, certificate.statement))
     except EvidenceError:
         return findings  # which name it
+    if not findings:
+        handed.watchers.append((path, PassedOver(certificate)))
     return findings
 
 
@@ -177,11 +187,12 @@ def _verify_proof(path: Path, data: bytes, key: VerifierKey, handed: _Handed) ->
 class _Later:
     """Watches a ledger go by for what happened to a certificate's case after the entries it rests on.
 
-    reports: those whose rows are held against this ledger.
+    reports: those whose rows are held against this ledger. watchers: what certificates passed over before that.
     """
 
     statements: Sequence[tuple[Path, Statement]]
     reports: Sequence[BundleCheck] = ()
+    watchers: Sequence[tuple[Path, PassedOver]] = ()
     findings: list[FileFinding] = field(default_factory=list)
 
     def see(self, index: int, data: bytes) -> None:
@@ -190,6 +201,8 @@ class _Later:
             if check.citations is not None:
                 check.citations.see(index, data)
         entry = decode_entry(data)
+        for path, watcher in self.watchers:
+            self.findings += (FileFinding(path, finding) for finding in watcher.see(index, entry))
         for path, statement in self.statements:
             if entry.case == statement.case and index > max(statement.cited()) and _goes_on(entry):
                 message = f"the case went on after this: {entry.type} (entry {index})"

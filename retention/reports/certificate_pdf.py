@@ -24,19 +24,20 @@ MOST_STRANDS = 12
 """Lines of which the typesetter takes as many as fit."""
 
 _LONGEST_NAME, _LONGEST_CELL, _LONGEST_NOTE, _LONGEST_CUSTOMER = 48, 36, 150, 200
-_MOST_VALUES, _LONGEST_VALUE = 3, 90
+_LONGEST_HASH, _LONGEST_ORIGIN, _LONGEST_VALUES, _MOST_VALUES = 64, 100, 200, 3
 
 
 def typeset_certificate(page: CertificatePage) -> bytes:
     """The document's bytes. NotTypeset when typst refuses it, e.g. a font is not installed."""
-    return typeset_with("certificate.typ", _Printed(page).data(), Glyphs(), page.issued_at)
+    glyphs = Glyphs()
+    return typeset_with("certificate.typ", _Printed(page, glyphs).data(), glyphs, page.issued_at)
 
 
 class _Printed:
     """The words of one page, in their order."""
 
-    def __init__(self, page: CertificatePage) -> None:
-        self.page = page
+    def __init__(self, page: CertificatePage, glyphs: Glyphs) -> None:
+        self.page, self.glyphs = page, glyphs
         self.is_cut = False
 
     def data(self) -> dict[str, Json]:
@@ -66,17 +67,17 @@ class _Printed:
             "for_reading": _pair(words.COPY_FOR_READING),
             "replaced_note": _pair(words.REPLACED),
         }
-        notes = [_filled(words.ZONE, zone=page.zone.key), *([words.CUT] if self.is_cut else [])]
-        return {**body, "notes": [_pair(each) for each in notes]}
+        return {**body, "notes": [_pair(words.CUT)] if self.is_cut else []}
 
     def _status(self) -> tuple[Text, ...]:
         page = self.page
         if page.is_final:
             return (words.FINAL,)
-        return (words.INTERIM, _filled(words.INTERIM_COUNTS, copies=page.exception_count, keys=page.waiting_count))
+        why = words.WITH_EXCEPTIONS if page.exception_count else words.WAITING
+        return (why, _filled(words.INTERIM_COUNTS, copies=page.exception_count, keys=page.waiting_count))
 
     def _facts(self) -> Json:
-        """The customer first, on a line of its own; the others two to a line."""
+        """The customer first and the policy last, each on a line of its own; the others two to a line."""
         page = self.page
         rule = page.rule if page.rule_title is None else f"{page.rule} {page.rule_title}"
         return [
@@ -86,7 +87,8 @@ class _Printed:
             ["rule", self._cut(rule, _LONGEST_NAME)],
             ["clause", self._cut(page.clause, _LONGEST_NAME)],
             ["started", self._instant(page.started_at)],
-            ["policy", self._cut(page.policy, 64)],
+            ["zone", page.zone.key],
+            ["policy", self._cut(page.policy, _LONGEST_HASH)],
         ]
 
     def _strand(self, line: StrandLine) -> Json:
@@ -95,7 +97,7 @@ class _Printed:
             *([line.title] if line.title else []),
             *([line.subscription] if line.subscription else []),
         ]
-        keys = _filled(words.KEY_COUNT, count=line.key_count) if line.key_count else words.NO_KEYS
+        keys = _same(f"{line.key_count:,}") if line.key_count else words.NO_KEYS
         if line.waiting_count:
             gone = _filled(words.NOT_YET, count=line.waiting_count)
         else:
@@ -119,7 +121,7 @@ class _Printed:
 
     def _nist(self, fields: Sanitized) -> Json:
         first, last = self._instant(fields.first_at), self._instant(fields.last_at)
-        date = _same(first) if first == last else _filled(words.FROM_TO, first=first, last=last)
+        date = _same(first if first == last else f"{first} – {last}")
         lines = {
             "asset": words.MEDIA,
             "method": self._values(fields.methods),
@@ -132,23 +134,22 @@ class _Printed:
 
     def _ledger(self) -> Json:
         place = self.page.ledger
-        cited = {"count": len(place.cited), "entries": printed_entries(place.cited)}
         return [
             ["statement", [place.statement], True],
-            ["ledger", [place.origin], True],
+            ["ledger", [self._cut(place.origin, _LONGEST_ORIGIN)], True],
             ["issued_as", _pair(_filled(words.ISSUED_AS, entry=place.entry, size=place.size)), False],
             ["root", [place.root], True],
-            ["cited", _pair(_filled(words.CITED, **cited)), False],
+            ["cited", [printed_entries(place.cited, 12)], False],
         ]
 
     def _values(self, values: tuple[Text, ...]) -> Text:
         """The first few of the values, and how many more there are."""
         if not values:
             return _same("—")
-        shown = [self._cut_both(each, _LONGEST_VALUE) for each in values[:_MOST_VALUES]]
-        rest = len(values) - len(shown)
+        shown, rest = values[:_MOST_VALUES], len(values[_MOST_VALUES:])
+        text = self._cut_both(Text("；".join(t.zh for t in shown), "; ".join(t.en for t in shown)), _LONGEST_VALUES)
         more = _filled(words.MORE, count=rest) if rest else _same("")
-        return Text("；".join(t.zh for t in shown) + more.zh, "; ".join(t.en for t in shown) + more.en)
+        return Text(text.zh + more.zh, text.en + more.en)
 
     def _instant(self, at: datetime | None) -> str:
         return "—" if at is None else _local(at, self.page.zone)
@@ -157,7 +158,8 @@ class _Printed:
         return Text(self._cut(text.zh, longest), self._cut(text.en, longest))
 
     def _cut(self, text: str, longest: int) -> str:
-        text = " ".join(sound(text).split())
+        """At most so many characters, counted as they are printed: what stands for one that no font has is longer."""
+        text = self.glyphs.printable(" ".join(sound(text).split()))
         if len(text) <= longest:
             return text
         self.is_cut = True

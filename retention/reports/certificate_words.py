@@ -9,30 +9,27 @@ from retention.reports.document import Text
 TITLE = Text("数据删除证明", "Certificate of data deletion")
 INTERIM_TITLE = Text("数据删除证明（阶段性）", "Certificate of data deletion (interim)")
 FINAL = Text(
-    "终版：每一副本均已清除，密钥均不可恢复，无例外。",
+    "终版：各副本均已删除、匿名化、不存在或其密钥已销毁；密钥均不可恢复；无例外。",
     "Final: every copy is gone, every key is unrecoverable, nothing is excepted.",
 )
-INTERIM = Text("尚有例外，不是终版", "With exceptions, not final")
+WITH_EXCEPTIONS = Text("尚有例外，不是终版", "With exceptions, not final")
+WAITING = Text("密钥尚非不可恢复，不是终版", "Keys are not unrecoverable yet, not final")
 INTERIM_COUNTS = Text(
-    "未清除的副本 {copies} 份；尚待周期密钥销毁的密钥 {keys} 把。",
+    "尚存的副本 {copies} 份；尚待周期密钥销毁的密钥 {keys} 把。",
     "Copies that are not gone: {copies}; keys that wait for their epoch key to go: {keys}.",
 )
 NOT_YET = Text("尚未（{count} 把待销毁）", "not yet ({count} wait)")
 NO_KEYS = Text("无密钥", "no keys")
-KEY_COUNT = Text("{count} 把", "{count}")
 MORE = Text("；另有 {count} 项", "; {count} more")
-FROM_TO = Text("{first} 至 {last}", "{first} to {last}")
 ISSUED_AS = Text(
     "第 {entry} 号条目（序号自 0 起），账本时有 {size} 条",
     "entry {entry} (counted from 0) of the tree of {size} entries",
 )
-CITED = Text("{count} 条：{entries}", "{count}: {entries}")
 REPLACED = Text(
     "字体所无或不可见之字符以其 Unicode 编号表示；JSON 保留原字符。",
     "Characters that the fonts lack, or that cannot be seen, are shown by their Unicode number; the JSON has them.",
 )
 CUT = Text("以“…”截短者，全文见 JSON。", "What is cut with “…” is in full in the JSON.")
-ZONE = Text("时间均为 {zone} 时间。", "Times are those of {zone}.")
 
 LABELS = MappingProxyType(
     {
@@ -59,18 +56,19 @@ LABELS = MappingProxyType(
         "ledger": Text("存证账本", "Ledger"),
         "meaning": Text("含义与范围", "What it says, and what not"),
         "method": Text("方法与技术", "Method, technique"),
-        "nist": Text("NIST SP 800-88 r2 消除证明字段", "Fields of NIST SP 800-88 r2, certificate of sanitization"),
-        "policy": Text("策略（散列）", "Policy (hash)"),
+        "nist": Text("NIST SP 800-88 r2 介质清理证明字段", "Fields of NIST SP 800-88 r2, certificate of sanitization"),
+        "policy": Text("策略散列", "Policy hash"),
         "root": Text("根散列", "Root hash"),
         "rule": Text("规则", "Rule"),
         "shredded": Text("密钥销毁", "Shredded"),
         "started": Text("起始事实", "Starting fact"),
-        "statement": Text("声明散列 SHA-256", "Statement SHA-256"),
+        "statement": Text("声明散列", "Statement SHA-256"),
         "tool": Text("工具与版本", "Tool, version"),
         "unrecoverable": Text("不可恢复", "Unrecoverable"),
         "verification": Text("核验方法", "Verification method"),
         "verified": Text("核验时间", "Verified"),
         "verified_between": Text("日期", "Date"),
+        "zone": Text("时区", "Time zone"),
     }
 )
 
@@ -79,7 +77,7 @@ MEDIA = Text(
     "The column of this name: store/dataset. Physical media and their serial numbers are the store operator’s to certify.",
 )
 MORE_COPIES = Text(
-    "另有 {count} 份副本（其中未清除 {exceptions} 份）未列于本页，见 JSON。",
+    "另有 {count} 份副本（其中尚存 {exceptions} 份）未列于本页，见 JSON。",
     "{count} more copies ({exceptions} of them not gone) are not on this page; the JSON has them.",
 )
 MORE_STRANDS = Text(
@@ -89,10 +87,11 @@ MEANING = (
     Text(
         "“已删除并核验”（clear）：删除后另行列举，存储自身接口已不返回任何内容；不表示介质已被覆写。"
         "“密钥销毁并核验”（purge）：密文仍在，其密钥已销毁，自“不可恢复”之时起，旧密钥库副本亦不能开启。"
-        "“隔离”：数据仍在，普通读取者不能读取。",
+        "“已匿名化”：备份集已改写，恢复后检索不到该客户。“隔离”：数据仍在，普通读取者不能读取。",
         "“erased-verified” (clear): an independent listing through the store’s own interface finds nothing; not that media "
         "were overwritten. “shredded-verified” (purge): ciphertext remains, its key is destroyed; from “unrecoverable” on, "
-        "no old copy of the key store opens it. “quarantined”: still there, out of the reach of ordinary readers.",
+        "no old copy of the key store opens it. “anonymised”: a backup set was rewritten without the customer, restored and "
+        "searched. “quarantined”: still there, out of the reach of ordinary readers.",
     ),
     Text(
         "仅及于策略所列、属于本案的数据集与副本；策略未列的存储、客户或第三方自行保存的数据、因其他订购而保留的数据集、"

@@ -122,14 +122,21 @@ def _kind(claim: CopyClaim, territories: Mapping[CopyIdentity, str], home: str) 
 
 
 def _notes(claim: CopyClaim, zone: ZoneInfo) -> Iterable[Text]:
-    """Of a copy that is not gone until when, of any why it ended so, of a backup its sets."""
+    """Of a copy that is not gone until when, of a backup its sets, of any why it ended so."""
     if not claim.end_state.is_gone:
         day = claim.until and _day(claim.until, zone)
         yield Text(f"至 {day}", f"until {day}") if day else Text("无届满日期", "no date by which it ends")
-    if claim.reason:
-        yield Text(f"说明：{claim.reason}", f"reason: {claim.reason}")
     if claim.sets:
         yield _sets(claim.sets, zone)
+    reason = _reason_of_sets(claim) if claim.sets else claim.reason
+    if reason:
+        yield _same(reason)
+
+
+def _reason_of_sets(claim: CopyClaim) -> str | None:
+    """Why the first of the worst sets waits; the copy's own reason counts the sets, which `_sets` says already."""
+    waiting = (each for each in claim.sets or () if not each.end_state.is_gone and each.reason)
+    return next((each.reason for each in waiting if each.end_state is claim.end_state), None)
 
 
 def _sets(sets: tuple[SetClaim, ...], zone: ZoneInfo) -> Text:
@@ -170,7 +177,7 @@ def _counted(values: Iterable[Text]) -> tuple[Text, ...]:
 
 
 def _method(method: Method, technique: Technique) -> Text:
-    return Text(f"{_METHODS[method]} {method}：{_TECHNIQUES[technique]}", f"{method}: {technique}")
+    return Text(f"{_METHODS[method]}：{_TECHNIQUES[technique]}", f"{method}: {technique}")
 
 
 def _verification(method: str) -> Text:

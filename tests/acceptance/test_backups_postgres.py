@@ -329,12 +329,9 @@ def test_without_a_database_to_look_in_a_set_is_quarantined_and_not_rewritten_bl
 
 
 @pytest.fixture
-def elsewhere(tmp_path: Path) -> Iterator[Path]:
+def elsewhere(another_file_system: Path) -> Path:
     """A folder on another file system."""
-    if not Path("/dev/shm").is_dir() or Path("/dev/shm").stat().st_dev == tmp_path.stat().st_dev:
-        pytest.skip("no second file system here")
-    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
-        yield Path(folder) / "quarantine"
+    return another_file_system / "quarantine"
 
 
 def test_a_set_that_vanishes_after_the_scan_is_not_restored_and_leaves_no_database(

@@ -9,19 +9,21 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import threading
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pymysql
 import pytest
 import redis
 from moto.core.models import DEFAULT_ACCOUNT_ID
-from moto.s3.models import FakeDeleteMarker, FakeKey, s3_backends
+from moto.s3.models import FakeDeleteMarker, S3Backend, s3_backends
+from moto.s3.utils import _VersionedKeyStore
 from pymysql.cursors import Cursor
 from sqlalchemy import make_url
 
@@ -315,22 +317,22 @@ class World:
 
 @pytest.fixture
 def quick_listing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The server copies every version of the bucket, content and all, for each page it lists; a copy of the entry does."""
+    """For each page the server copies and sorts every version of the bucket; those below the asked prefix do as well."""
+    listing, versions = S3Backend.list_object_versions, _VersionedKeyStore.iterlists
+    asked = threading.local()
 
-    class Listed(FakeKey):
-        """An entry that shares its content with the stored one, and does not close it when it is thrown away."""
+    def list_below(self: S3Backend, bucket_name: str, *, prefix: str, **page: Any) -> Any:
+        asked.prefix = prefix
+        try:
+            return listing(self, bucket_name, prefix=prefix, **page)
+        finally:
+            asked.prefix = ""
 
-        def __del__(self) -> None:
-            """Leave the content open."""
+    def versions_below(self: _VersionedKeyStore) -> Iterator[tuple[str, Any]]:
+        return ((name, found) for name, found in versions(self) if name.startswith(getattr(asked, "prefix", "")))
 
-    def copied(self: FakeKey | FakeDeleteMarker, memo: object) -> FakeKey | FakeDeleteMarker:
-        kind: type[FakeKey | FakeDeleteMarker] = Listed if isinstance(self, FakeKey) else FakeDeleteMarker
-        entry = object.__new__(kind)
-        entry.__dict__.update(self.__dict__)
-        return entry
-
-    for kind in (FakeKey, FakeDeleteMarker):
-        monkeypatch.setattr(kind, "__deepcopy__", copied, raising=False)
+    monkeypatch.setattr(S3Backend, "list_object_versions", list_below)
+    monkeypatch.setattr(_VersionedKeyStore, "iterlists", versions_below)
 
 
 @pytest.fixture

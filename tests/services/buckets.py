@@ -5,9 +5,12 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING
 
 import boto3
+import botocore.session
+from botocore.loaders import create_loader
 from moto.server import ThreadedMotoServer
 
 if TYPE_CHECKING:
@@ -15,6 +18,9 @@ if TYPE_CHECKING:
 
 REGION = "us-east-1"
 """The one region in which a bucket is made without naming it."""
+
+# each session reads Amazon's megabytes of service descriptions anew; all of them may share what one has read
+vars(botocore.session)["create_loader"] = cache(create_loader)
 
 
 @contextmanager

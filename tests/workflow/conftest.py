@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -149,6 +150,32 @@ class Provider:
         return sorted(str(p.relative_to(self.objects)) for p in base.rglob("*") if p.is_file()) if base.exists() else []
 
 
+@dataclass(frozen=True)
+class Told:
+    """A story up to one moment, told once: every provider that goes on from there has a disk and a cache of its own."""
+
+    disk: Path
+    clock: ManualClock
+    cache: Mapping[str, bytes]
+    ids: int
+
+    @classmethod
+    def by(cls, provider: Provider, disk: Path) -> Told:
+        """What the provider has come to; it is closed. Its disk is copied to `disk`."""
+        provider.deployment.close()
+        shutil.copytree(provider.root, disk)
+        return cls(disk, copy.copy(provider.clock), provider.cache.read_all(), provider._ids)
+
+    def go_on(self, root: Path) -> Provider:
+        """A provider at that moment, on the empty disk `root`."""
+        shutil.copytree(self.disk, root, dirs_exist_ok=True)
+        provider = open_provider(root, copy.copy(self.clock))
+        for key, content in self.cache.items():
+            provider.cache.put(key, content, provider.clock.now())
+        provider._ids = self.ids
+        return provider
+
+
 def open_provider(
     root: Path, clock: ManualClock, catalog_url: str | None = None, lease_term: timedelta = timedelta(seconds=15)
 ) -> Provider:
@@ -217,11 +244,19 @@ def processes(tmp_path: Path, catalog_url: str) -> Iterator[Callable[[], Provide
         process.deployment.close()
 
 
-@pytest.fixture
-def provider(tmp_path: Path) -> Iterator[Provider]:
-    opened = open_provider(tmp_path, ManualClock(START))
-    policy = tmp_path / "policies.yaml"
+@pytest.fixture(scope="session")
+def adopted(tmp_path_factory: pytest.TempPathFactory) -> Told:
+    """A provider that has adopted its policy, and nothing else has happened."""
+    root = tmp_path_factory.mktemp("adopted")
+    opened = open_provider(root / "first", ManualClock(START))
+    policy = opened.root / "policies.yaml"
     policy.write_text(POLICY, encoding="utf-8")
     adopt_policy(opened.deployment, policy)
+    return Told.by(opened, root / "disk")
+
+
+@pytest.fixture
+def provider(tmp_path: Path, adopted: Told) -> Iterator[Provider]:
+    opened = adopted.go_on(tmp_path)
     yield opened
     opened.deployment.close()

@@ -209,6 +209,23 @@ def test_a_look_back_tells_how_it_stood_then(november: Provider, tmp_path: Path)
     assert check(november.deployment, issued.folder).findings == ()
 
 
+def test_every_kind_of_catalogue_tells_the_same(processes: Callable[[], Provider], tmp_path: Path) -> None:
+    provider = processes()
+    provider.tell("service-activated", "acme-gmbh", service="training", subscription="a-1")
+    provider.put_model("acme-gmbh", "weights.bin")
+    provider.tell("data-deleted", "acme-gmbh")
+    provider.tell("data-deleted", "beta-gmbh", at=datetime(2026, 10, 20, 4, tzinfo=UTC))
+    place_hold(provider.deployment, HoldOrder("beta-gmbh", "H-7", GROUND, "Court"))
+    for _ in range(3):
+        provider.run()
+        provider.pass_time(days=2)
+    go_to(provider, datetime(2026, 12, 1, 2, tzinfo=UTC))
+    issued = compile_report(provider.deployment, NOVEMBER, tmp_path / "out")
+    assert counts(issued.folder, "statement", "clause")["6.10"] == (4, 2, 0, 0, 2, 0, 0)
+    assert len(table(issued.folder, "epochs-destroyed")) > 0
+    assert check(provider.deployment, issued.folder).findings == ()
+
+
 @pytest.mark.parametrize(
     ("last_day", "due"),
     [
@@ -491,6 +508,33 @@ def test_a_bundle_without_its_ledger_is_held_against_the_real_one(november: Prov
     ledger = november.deployment.journal.ledger.files.root
     together = check(november.deployment, issued.folder, ledger)
     assert (together.findings, together.uncited_count, together.ledger_count) == ((), 0, 1)
+
+
+def test_a_ledger_that_was_rewritten_between_two_reports_is_found(
+    story: tuple[Provider, IssuedReport], bundle: Path, tmp_path: Path
+) -> None:
+    """Another service with the same key and name: its ledger has another beginning than the report of before."""
+    keys = shutil.copytree(story[0].root / "keys", tmp_path / "other" / "keys")
+    assert keys.is_dir()
+    other = open_provider(tmp_path / "other", ManualClock(START))
+    (tmp_path / "policies.yaml").write_text(POLICY.replace("title: T", "title: U"), encoding="utf-8")
+    adopt_policy(other.deployment, tmp_path / "policies.yaml")
+    live_through_november(other)
+    other.pass_time(days=1)
+    other.run()
+    rewritten = compile_report(other.deployment, NOVEMBER, tmp_path / "rewritten").folder
+    other.deployment.close()
+    assert check(story[0].deployment, rewritten).findings == ()
+    for order in ((bundle, rewritten), (rewritten, bundle), (bundle / "checkpoint", rewritten)):
+        assert kinds(check(story[0].deployment, *order)) == {"forked"}
+
+
+def test_reports_of_one_ledger_are_right_together_in_any_order(november: Provider, tmp_path: Path) -> None:
+    one = compile_report(november.deployment, NOVEMBER, tmp_path / "one").folder
+    other = compile_report(november.deployment, NOVEMBER, tmp_path / "two").folder
+    ledger = november.deployment.journal.ledger.files.root
+    assert check(november.deployment, other, one, ledger).findings == ()
+    assert check(november.deployment, ledger, one, other).findings == ()
 
 
 # ------------------------------------------------------------------------------------------- folders and the month

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from retention.evidence.errors import EvidenceError
 from retention.workflows.drill_backup import drill_backup
 from retention.workflows.restore_backup import RestoreRefused, restore_backup
 from storage_adapters.errors import Refused
-from tests.workflow.conftest import Provider
+from tests.workflow.conftest import Provider, Told
 
 SET = "nightly/2026-11-10/"
 
@@ -30,19 +31,36 @@ def restored_files(provider: Provider) -> list[str]:
     return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()) if root.exists() else []
 
 
-@pytest.fixture
-def night(provider: Provider) -> Path:
+@pytest.fixture(scope="module")
+def morning(adopted: Told, tmp_path_factory: pytest.TempPathFactory) -> Told:
     """Three customers in last night's set; since then one has deleted everything, and one is in the buffer."""
+    root = tmp_path_factory.mktemp("morning")
+    provider = adopted.go_on(root / "first")
     for customer in ("gone", "waits", "stays"):
         provider.tell("service-activated", customer, service="training")
         provider.put_model(customer, "a.bin")
-    made = provider.back_up()
+    provider.back_up()
     provider.tell("data-deleted", "gone", dataset="models")
     provider.tell("service-expired", "waits", service="training")
     provider.run()
     provider.pass_time(hours=25)
     provider.run()
-    return made
+    return Told.by(provider, root / "disk")
+
+
+@pytest.fixture
+def provider(request: pytest.FixtureRequest, tmp_path: Path, adopted: Told) -> Iterator[Provider]:
+    """The provider on the morning after, where the test asks for the night; else at its beginning."""
+    told: Told = request.getfixturevalue("morning") if "night" in request.fixturenames else adopted
+    opened = told.go_on(tmp_path)
+    yield opened
+    opened.deployment.close()
+
+
+@pytest.fixture
+def night(provider: Provider) -> Path:
+    """Last night's set."""
+    return provider.root / "backups" / SET
 
 
 @pytest.mark.usefixtures("night")

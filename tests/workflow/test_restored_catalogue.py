@@ -35,7 +35,7 @@ from retention.workflows.run_cycle import run_cycle
 from retention.workflows.seal import open_sealed, seal
 from retention.workflows.status import CaseStatus, status
 from retention.workflows.verify_again import verify_again
-from tests.workflow.conftest import Provider, open_provider
+from tests.workflow.conftest import Provider, Told, open_provider
 from tests.workflow.old_catalogue import Dump, differing, dumped, put_back
 
 NAME = "models/c-1/a.bin"
@@ -256,18 +256,26 @@ class Killed(BaseException):
     """The process dies here."""
 
 
-@pytest.fixture
-def old(provider: Provider, tmp_path: Path) -> Callable[[], Provider]:
-    """Much has happened since a copy of the catalogue's file was made; each call puts the copy back and starts."""
+@pytest.fixture(scope="module")
+def history(adopted: Told, tmp_path_factory: pytest.TempPathFactory) -> Told:
+    """Much has happened since a copy of the catalogue's file was made, which lies beside it."""
+    root = tmp_path_factory.mktemp("history")
+    provider = adopted.go_on(root / "first")
     begin(provider)
     provider.deployment.catalog.forget_freed_pages()
-    file = provider.root / "catalog.db"
-    copy = shutil.copy(file, tmp_path / "copy.db")
-    go_on(provider, tmp_path / "policies.yaml")
+    shutil.copy(provider.root / "catalog.db", provider.root / "copy.db")
+    go_on(provider, provider.root / "policies.yaml")
+    return Told.by(provider, root / "disk")
+
+
+@pytest.fixture
+def old(history: Told, tmp_path: Path) -> Callable[[], Provider]:
+    """Much has happened since a copy of the catalogue's file was made; it is put back, and each call starts on it."""
+    provider = history.go_on(tmp_path)
     provider.deployment.close()
     for left in provider.root.glob("catalog.db*"):
         left.unlink()
-    shutil.copy(copy, file)
+    shutil.copy(provider.root / "copy.db", provider.root / "catalog.db")
     return lambda: open_provider(provider.root, provider.clock)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,11 +14,14 @@ from retention.errors import InputError, RefusedByRule
 from retention.evidence.entries import Entry, EntryType, decode_entry
 from retention.model.transfer import TransferRequest, Verdict
 from retention.model.transfer_copy import CopyState, TransferCopy
+from retention.reports.document import Lang
 from retention.workflows.adopt_policy import adopt_policy
+from retention.workflows.compile_report import ReportOrder, compile_report
 from retention.workflows.consents import grant_consent, withdraw_consent
 from retention.workflows.copy_to_replica import BATCH_PIECES, CopyStopped, copy_to_replica
 from retention.workflows.decide_transfer import check_transfer
 from retention.workflows.replay_ledger import catch_up
+from retention.workflows.verify_evidence import verify_evidence
 from tests.transfer_policy import CONSENT, with_replica
 from tests.workflow.conftest import POLICY, START, Provider, open_provider
 from tests.workflow.old_catalogue import differing, dumped, put_back
@@ -257,3 +261,23 @@ def test_a_catalogue_from_before_the_copy_hears_of_it_and_of_the_withdrawal(abro
     catch_up(restored.deployment)
     assert differing(lived, dumped(restored.deployment.catalog)) == {}
     restored.deployment.close()
+
+
+def test_a_report_tells_what_went_under_which_consent_and_what_was_denied(abroad: Provider, tmp_path: Path) -> None:
+    check_transfer(abroad.deployment, replace(REQUEST, customer="c-10"))
+    decision = allowed(abroad)
+    done = copy_to_replica(abroad.deployment, decision, "sg")
+    abroad.pass_time(minutes=1)
+    order = ReportOrder(START.date(), START.date(), Lang.EN)
+    report = compile_report(abroad.deployment, order, tmp_path / "report")
+    document = json.loads((report.folder / "report.json").read_text(encoding="utf-8"))
+    rows = {table["name"]: table["rows"] for table in document["tables"]}
+    (moved,) = rows["moved"]
+    told = {name: moved[name] for name in ("store", "territory", "items", "bytes", "decision")}
+    assert told == {"store": "sg", "territory": "SG", "items": 3, "bytes": done.byte_count, "decision": decision}
+    assert moved["customer"] == abroad.deployment.journal.customer("c-1")[:12]
+    assert moved["consent"] == rows["consents"][0]["consent"]
+    verdicts = {row["decision"]: row["verdict"]["en"] for row in rows["decisions"]}
+    assert sorted(verdicts.values()) == ["allow", "deny"]
+    assert verdicts[decision] == "allow"
+    assert not verify_evidence([report.folder], str(abroad.deployment.journal.ledger.key)).findings

@@ -48,6 +48,14 @@ class Deletions:
     total: Tally = field(default_factory=Tally)
     groups: dict[str, dict[str, Tally]] = field(default_factory=dict)
 
+    def tally(self, name: str, value: str) -> Tally:
+        """The figures of one group."""
+        group = self.groups.setdefault(name, {})
+        known = group.get(value)
+        if known is None:
+            known = group[value] = Tally()
+        return known
+
 
 def gather(sources: Sources) -> Deletions:
     """Every deletion of the period, read once, a page at a time."""
@@ -75,7 +83,7 @@ def _count(found: Deletions, sources: Sources, strand: ReportedStrand, stood: St
         "service": strand.service or ALL_SERVICES,
         "dataset": record.strand.dataset,
     }
-    tallies = [found.groups.setdefault(name, {}).setdefault(value, Tally()) for name, value in by.items()]
+    tallies = [found.tally(name, value) for name, value in by.items()]
     is_done = stood.standing in (Standing.ON_TIME, Standing.LATE)
     for tally in (found.total, *tallies):
         tally.standings[stood.standing] += 1

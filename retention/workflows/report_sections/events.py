@@ -11,6 +11,7 @@ from retention.evidence.entries import Entry, EntryType
 from retention.evidence.ledger import Ledger
 from retention.evidence.timeline import Span, find_entries, walk
 from retention.reports.document import Text
+from retention.workflows.report_sections.moves import OF_TRANSFERS, Moves
 from retention.workflows.report_sections.period import Period
 from retention.workflows.report_sections.spool import Spool
 
@@ -35,6 +36,7 @@ _WANTED = frozenset(
     {
         *OF_FACTS,
         *INCIDENTS,
+        *OF_TRANSFERS,
         *_DRILLS,
         EntryType.POLICY_ADOPTED,
         EntryType.PLAN_APPROVED,
@@ -51,7 +53,8 @@ _WANTED = frozenset(
 class Events:
     """Rows of the period, and where entries are found. of_facts: by type and the commitment to the fact.
 
-    policies: by the version's hash. used: by decision. last_scan: of the backup stores. counts: entries by type.
+    policies: by the version's hash. used: by decision. last_scan: of the backup stores. moves: what went
+    abroad. counts: entries by type.
     """
 
     approvals: Spool
@@ -63,6 +66,7 @@ class Events:
     policies: dict[str, int] = field(default_factory=dict)
     used: dict[str, tuple[int, int]] = field(default_factory=dict)
     last_scan: int | None = None
+    moves: Moves = field(default_factory=Moves)
     counts: Counter[EntryType] = field(default_factory=Counter)
 
     def read(self, ledger: Ledger, period: Period) -> None:
@@ -104,6 +108,8 @@ class Events:
                 self.used[_text(entry, "decision")] = before or (index, _count(entry, "persons"))
             case EntryType.BACKUPS_SCANNED:
                 self.last_scan = index
+            case kind if kind in OF_TRANSFERS:
+                self.moves.see(index, entry)
             case kind if kind in _DRILLS:
                 self.drills.put(_drill(index, entry))
             case kind if kind in INCIDENTS:

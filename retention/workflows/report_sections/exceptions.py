@@ -7,7 +7,7 @@ from datetime import datetime
 
 from retention.catalog.report_queries import hold_facts
 from retention.evidence.entries import EntryType
-from retention.model.fact import Fact
+from retention.model.fact import Fact, FactType
 from retention.model.hold import Hold
 from retention.reports.document import CellKind, Column, Figure, Row, Section, Text
 from retention.workflows.report_sections.deletions import Deletions
@@ -94,13 +94,11 @@ def _hold_columns(sources: Sources) -> tuple[Column, ...]:
 
 def _hold_rows(sources: Sources) -> Iterator[Row]:
     holds = holds_in(sources)
-    placed = hold_facts(sources.session, holds)
-    commitments = {key: _commitment(sources, fact) for key, fact in placed.items()}
-    since = min((fact.recorded_at for fact in placed.values()), default=None)
-    wanted = [(EntryType.HOLD_PLACED, commitment) for commitment in commitments.values()]
-    sources.events.look_up(sources.journal.ledger, wanted, since)
+    told = hold_facts(sources.session, holds)
+    keys = {hold: [_key(sources, fact) for fact in told.get((hold.customer, hold.id), ())] for hold in holds}
+    since = min((fact.recorded_at for facts in told.values() for fact in facts), default=None)
+    sources.events.look_up(sources.journal.ledger, [key for each in keys.values() for key in each], since)
     for hold in holds:
-        commitment = commitments.get((hold.customer, hold.id), "")
         ground = (hold.ground,) if sources.names.identified else ()
         yield (
             *sources.names.cells(hold.customer),
@@ -112,7 +110,7 @@ def _hold_rows(sources: Sources) -> Iterator[Row]:
             hold.review_at,
             hold.released_at,
             _stands(hold, sources),
-            cited(sources.events.entry_of(EntryType.HOLD_PLACED, commitment)),
+            cited(*(sources.events.entry_of(kind, commitment) for kind, commitment in keys[hold])),
         )
 
 
@@ -120,5 +118,6 @@ def _stands(hold: Hold, sources: Sources) -> bool:
     return hold.released_at is None or hold.released_at >= sources.period.until
 
 
-def _commitment(sources: Sources, fact: Fact) -> str:
-    return sources.journal.commitments.of("fact", str(fact.key))
+def _key(sources: Sources, fact: Fact) -> tuple[EntryType, str]:
+    kind = EntryType.HOLD_RELEASED if fact.type is FactType.HOLD_RELEASED else EntryType.HOLD_PLACED
+    return kind, sources.journal.commitments.of("fact", str(fact.key))

@@ -65,7 +65,7 @@ def is_whole_month(first_day: date, last_day: date) -> bool:
 
 def month_of(day: date) -> str:
     """The day's month, `2026-11`."""
-    return f"{day:%Y-%m}"
+    return day.isoformat()[:7]
 
 
 def _midnight(day: date, zone: ZoneInfo) -> datetime:

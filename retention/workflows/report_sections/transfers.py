@@ -14,8 +14,9 @@ from retention.evidence.entries import EntryType
 from retention.lifecycle.consents import consents_of
 from retention.model.fact import Fact
 from retention.model.transfer import Consent, Verdict
-from retention.reports.document import CellKind, Column, Figure, Row, Section, Table, Text
+from retention.reports.document import CellKind, Column, Figure, Row, Section, Text
 from retention.transfers.law import Thresholds, thresholds_at
+from retention.workflows.report_sections.moved import moved_tables
 from retention.workflows.report_sections.sources import ENTRIES, Sources, cited, table_of
 from retention.workflows.report_sections.spool import Spool
 from retention.workflows.report_sections.words import DATASET, count, instant
@@ -96,11 +97,6 @@ def figures(found: Transfers) -> Iterator[Figure]:
         words = _VERDICTS[verdict]
         title = Text(f"出境决定：{words.zh}", f"Decisions on transfers: {words.en}")
         yield Figure(title, found.verdicts[verdict], "decisions")
-
-
-def moved_tables(_sources: Sources) -> tuple[Table, ...]:
-    """Tables of how much went under the decisions; none while the catalogue keeps no records of that."""
-    return ()
 
 
 # ----------------------------------------------------------------------------------------------------- decisions

@@ -67,7 +67,7 @@ def test_the_first_cycle_begins_at_once_and_nothing_told_names_a_customer(
         "done",
     )
     assert daemon.health()["policy"]["version"] == "1"
-    assert set(daemon.health()["next"]) == {"deletions", "verification", "backups"}
+    assert set(daemon.health()["next"]) == {"deletions", "verification", "backups", "report"}
     numbers = daemon.get("/metrics")[1]
     assert daemon.metric("retention_steps_total") > 0
     assert daemon.metric("retention_overdue_cases") == 0

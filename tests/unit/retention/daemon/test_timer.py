@@ -113,3 +113,13 @@ def test_stopping_waits_for_the_running_job() -> None:
     with running(timetable(), work):
         assert begun.wait(SOON)
     assert ended.is_set()
+
+
+def test_a_time_that_passed_while_nobody_was_here_is_told() -> None:
+    zone = SHANGHAI
+    now = datetime.now(UTC)
+    hour_ago = (now - timedelta(hours=1)).astimezone(zone)
+    with running(timetable(verification=f"{hour_ago.minute} {hour_ago.hour} * * *")) as timer:
+        assert timer.was_due(JobName.VERIFICATION, now - timedelta(hours=2))
+        assert not timer.was_due(JobName.VERIFICATION, now - timedelta(minutes=1))
+        assert not timer.was_due(JobName.REPORT, now - timedelta(hours=2))

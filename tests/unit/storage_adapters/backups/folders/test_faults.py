@@ -6,7 +6,6 @@ import errno
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -61,12 +60,9 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def elsewhere(root: Path) -> Iterator[Path]:
+def elsewhere(another_file_system: Path) -> Path:
     """A folder on another file system than the backups."""
-    if not Path("/dev/shm").is_dir() or Path("/dev/shm").stat().st_dev == root.stat().st_dev:
-        pytest.skip("no second file system here")
-    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
-        yield Path(folder) / "quarantine"
+    return another_file_system / "quarantine"
 
 
 def put(root: Path, name: str = NAME) -> None:
