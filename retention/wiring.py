@@ -376,26 +376,32 @@ def transfer_parts(stores: Mapping[str, StoreSettings]) -> TransferParts:
 
 
 def _copy_source(name: str, settings: StoreSettings) -> CopySource | None:
-    from storage_adapters.copies import FolderSource, ObjectsSource, RowsSource
-
     match settings:
         case sections.S3Store():
+            from storage_adapters.copies import ObjectsSource
+
             return ObjectsSource(name, _bucket(settings))
         case sections.FilesStore():
+            from storage_adapters.copies import FolderSource
+
             return FolderSource(name, settings.root)
         case sections.SqlStore():
+            from storage_adapters.copies import RowsSource
+
             return RowsSource(name, settings.url.get_secret_value(), _limits(settings))
         case _:
             return None
 
 
 def _copy_target(name: str, settings: StoreSettings) -> CopyTarget | None:
-    from storage_adapters.copies import BucketTarget, FolderTarget
-
     match settings:
         case sections.S3Store():
+            from storage_adapters.copies import BucketTarget
+
             return BucketTarget(name, _bucket(settings))
         case sections.FilesStore():
+            from storage_adapters.copies import FolderTarget
+
             return FolderTarget(name, settings.root)
         case _:
             return None
@@ -403,16 +409,22 @@ def _copy_target(name: str, settings: StoreSettings) -> CopyTarget | None:
 
 def _egress(name: str, settings: StoreSettings) -> Egress | None:
     """How the store itself sends data elsewhere; None for a kind that does not."""
-    from storage_adapters.egress import BackupPlansEgress, BucketEgress, DatabasesEgress, StandbyEgress
-
     match settings:
         case sections.S3Store():
+            from storage_adapters.egress import BucketEgress
+
             return BucketEgress(name, _bucket(settings))
         case sections.SqlStore():
+            from storage_adapters.egress import StandbyEgress
+
             return StandbyEgress(name, settings.url.get_secret_value(), limits=_limits(settings))
         case sections.RdsSnapshots():
+            from storage_adapters.egress import DatabasesEgress
+
             return DatabasesEgress(name, _aws(settings))
         case sections.AwsBackupVault():
+            from storage_adapters.egress import BackupPlansEgress
+
             return BackupPlansEgress(name, _aws(settings))
         case _:
             return None

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -120,7 +123,8 @@ class Service:
             timeout=120,
         )
 
-    def environment(self, **more: str) -> dict[str, str]:
+    @staticmethod
+    def environment(**more: str) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
         return {**kept, "PYTHONPATH": str(ROOT), **more}
 
@@ -168,4 +172,20 @@ def begin(folder: Path, capsys: pytest.CaptureFixture[str]) -> Service:
     (folder / "policies.yaml").write_text(POLICY, encoding="utf-8")
     (folder / "retention.toml").write_text(SETTINGS, encoding="utf-8")
     (folder / "objects").mkdir()
+    return Service(folder, capsys)
+
+
+def begun(folder: Path, policy: str = POLICY) -> Path:
+    """The folder, with a service in it that has run its first cycle: for `resume`, which copies it."""
+    (folder / "policies.yaml").write_text(policy, encoding="utf-8")
+    (folder / "retention.toml").write_text(SETTINGS, encoding="utf-8")
+    (folder / "objects").mkdir()
+    with contextlib.chdir(folder), contextlib.redirect_stdout(io.StringIO()):
+        assert main(("run", "--once")) == 0
+    return folder
+
+
+def resume(begun: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> Service:
+    """The service of `begun` in the empty working directory `folder`: its settings name no place but their own folder."""
+    shutil.copytree(begun, folder, dirs_exist_ok=True)
     return Service(folder, capsys)

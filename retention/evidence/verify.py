@@ -21,6 +21,8 @@ from retention.evidence.note import VerifierKey
 from retention.evidence.statement import Statement
 from retention.evidence.uncited import PassedOver
 
+_PDF = b"%PDF-"
+
 
 @dataclass(frozen=True, slots=True)
 class FileFinding:
@@ -148,6 +150,8 @@ def _verify_file(path: Path, key: VerifierKey, handed: _Handed) -> Iterable[Find
         handed.known.append(open_checkpoint(data, key))
     except Malformed:
         message = "neither a certificate (JSON) nor a checkpoint (signed note)"
+        if data.startswith(_PDF):
+            message = "a page to read is no evidence; the JSON and the tlog-proof of its name are"
         return [Finding(FindingKind.MALFORMED, "file", message)]
     except SignatureInvalid as error:
         return [Finding(FindingKind.SIGNATURE_INVALID, "checkpoint", str(error))]

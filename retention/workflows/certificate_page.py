@@ -145,10 +145,13 @@ def _sets(sets: tuple[SetClaim, ...], zone: ZoneInfo) -> Text:
     states = sorted(counts, key=lambda state: -BEST_TO_WORST.index(state))
     zh = f"备份集 {len(sets)} 个：" + "，".join(f"{counts[state]} {END_STATES[state].zh}" for state in states)
     en = f"backup sets, {len(sets)}: " + ", ".join(f"{counts[state]} {END_STATES[state].en}" for state in states)
-    until = [each.until for each in sets if not each.end_state.is_gone and each.until is not None]
-    if until:
-        day = _day(max(until), zone)
+    waiting = [each.until for each in sets if not each.end_state.is_gone]
+    dates = [until for until in waiting if until is not None]
+    if dates:
+        day = _day(max(dates), zone)
         zh, en = f"{zh}；最迟至 {day}", f"{en}; the last until {day}"
+    if len(dates) < len(waiting):
+        zh, en = f"{zh}；{len(waiting) - len(dates)} 个无届满日期", f"{en}; without a date: {len(waiting) - len(dates)}"
     refused = sum(each.refusal is not None for each in sets)
     if refused:
         zh, en = f"{zh}；{refused} 个经试读被拒", f"{en}; a read was tried and refused: {refused}"

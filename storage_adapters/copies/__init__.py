@@ -1,9 +1,18 @@
-"""One customer's part of a dataset, moved piece by piece from one store to another."""
+"""One customer's part of a dataset, moved piece by piece from one store to another.
 
-from storage_adapters.copies.buckets import BucketTarget, ObjectsSource
-from storage_adapters.copies.contract import Arrived, CopySource, CopyTarget, Piece
-from storage_adapters.copies.folders import FolderSource, FolderTarget
-from storage_adapters.copies.rows import RowsSource
+What is named here is imported when it is asked for: a service pays only for the kinds of store that it has.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from storage_adapters.copies.buckets import BucketTarget, ObjectsSource
+    from storage_adapters.copies.contract import Arrived, CopySource, CopyTarget, Piece
+    from storage_adapters.copies.folders import FolderSource, FolderTarget
+    from storage_adapters.copies.rows import RowsSource
 
 __all__ = [
     "Arrived",
@@ -16,3 +25,17 @@ __all__ = [
     "Piece",
     "RowsSource",
 ]
+
+_HOMES = {
+    "buckets": ("BucketTarget", "ObjectsSource"),
+    "contract": ("Arrived", "CopySource", "CopyTarget", "Piece"),
+    "folders": ("FolderSource", "FolderTarget"),
+    "rows": ("RowsSource",),
+}
+
+
+def __getattr__(name: str) -> object:
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{home}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
+import pickle
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
 
-from retention.reports.document import Cell, Row, Text
+from retention.reports.document import Row
 
-_INSTANT, _DAY, _ZH, _EN = "i", "d", "z", "e"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_TICK = timedelta(microseconds=1)
-_CHUNK = 1 << 16
+_BATCH = 256
 
 
 @dataclass(slots=True)
@@ -26,62 +22,46 @@ class Spool:
 
     folder: Path
     row_count: int = 0
-    _files: dict[int, BinaryIO] = field(default_factory=dict)
+    _file: BinaryIO | None = None
+    _size: int = 0
+    _batches: dict[int, list[range]] = field(default_factory=dict)
+    _last: dict[int, list[Row]] = field(default_factory=dict)
     _opened: ExitStack = field(default_factory=ExitStack)
 
     def put(self, row: Row, rank: int = 0) -> None:
         """The row stands behind all that were put with this rank, and before all of a higher one."""
-        file = self._files.get(rank)
-        if file is None:
-            file = tempfile.TemporaryFile(dir=self.folder)  # noqa: SIM115 - `close` closes it
-            self._files[rank] = self._opened.enter_context(file)
-        file.write(_PACK(row).encode() + b"\n")
+        last = self._last.setdefault(rank, [])
+        last.append(row)
         self.row_count += 1
+        if len(last) == _BATCH:
+            self._write(rank, last)
+            last.clear()
 
     def rows(self) -> Iterator[Row]:
-        """Every row; called again, from the beginning."""
-        for rank in sorted(self._files):
-            self._files[rank].flush()
-            for line in _lines(self._files[rank].fileno()):
-                yield tuple(tuple(cell) if isinstance(cell, list) else cell for cell in _UNPACK(line.decode()))
+        """Every row; called again, from the beginning. Several such walks may go on at once."""
+        for rank in sorted(self._last):
+            for place in self._batches.get(rank, ()):
+                yield from self._read(place)
+            yield from self._last[rank]
 
     def close(self) -> None:
         """The rows are gone."""
         self._opened.close()
-        self._files.clear()
+        self._batches.clear()
+        self._last.clear()
 
+    def _write(self, rank: int, rows: list[Row]) -> None:
+        if self._file is None:
+            file = tempfile.TemporaryFile(dir=self.folder)  # noqa: SIM115 - `close` closes it
+            self._file = self._opened.enter_context(file)
+        data = pickle.dumps(rows, pickle.HIGHEST_PROTOCOL)
+        self._file.write(data)
+        self._file.flush()
+        self._batches.setdefault(rank, []).append(range(self._size, self._size + len(data)))
+        self._size += len(data)
 
-def _lines(handle: int) -> Iterator[bytes]:
-    """The lines of the file, with a place in it of its own: several may read at once."""
-    at, rest = 0, b""
-    while chunk := os.pread(handle, _CHUNK, at):
-        at += len(chunk)
-        *whole, rest = (rest + chunk).split(b"\n")
-        yield from whole
-
-
-def _packed(cell: object) -> dict[str, object]:
-    """What JSON does not have. Entry numbers are a list."""
-    match cell:
-        case datetime():
-            return {_INSTANT: (cell - _EPOCH) // _TICK}
-        case date():
-            return {_DAY: cell.isoformat()}
-        case Text():
-            return {_ZH: cell.zh, _EN: cell.en}
-    raise AssertionError(cell)
-
-
-def _unpacked(packed: dict[str, str | int]) -> Cell:
-    match packed:
-        case {"i": int() as ticks}:
-            return _EPOCH + ticks * _TICK
-        case {"z": str() as zh, "e": str() as en}:
-            return Text(zh, en)
-        case {"d": str() as day}:
-            return date.fromisoformat(day)
-    raise AssertionError(packed)
-
-
-_PACK = json.JSONEncoder(separators=(",", ":"), default=_packed).encode
-_UNPACK = json.JSONDecoder(object_hook=_unpacked).decode
+    def _read(self, place: range) -> list[Row]:
+        assert self._file is not None
+        data = os.pread(self._file.fileno(), len(place), place.start)
+        rows: list[Row] = pickle.loads(data)  # noqa: S301 - nobody else can write to a file without a name
+        return rows

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.small_service import Facts, Service, begin
+from tests.small_service import Facts, Service, begin, begun, resume
 
 
 @pytest.fixture
@@ -16,11 +16,19 @@ def bare_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest
     return begin(tmp_path, capsys)
 
 
+@pytest.fixture(scope="session")
+def first_cycle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a service after its first cycle."""
+    return begun(tmp_path_factory.mktemp("service"))
+
+
 @pytest.fixture
-def service(bare_service: Service) -> Service:
+def service(
+    first_cycle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Service:
     """The service after its first cycle: the policy is in force, and there are no customers."""
-    bare_service.done("run", "--once")
-    return bare_service
+    monkeypatch.chdir(tmp_path)
+    return resume(first_cycle, tmp_path, capsys)
 
 
 @pytest.fixture

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
+import pypdfium2
 import pytest
 
 from tests.small_service import Facts, Service
@@ -49,6 +51,64 @@ def test_a_changed_certificate_is_found(certified: tuple[Service, str, str]) -> 
     result = service.run("verify", "certificate.json", "--key", key)
     assert result.code == 4
     assert result.err.startswith("certificate.json: ")
+
+
+def test_three_files_are_written_and_named(certified: tuple[Service, str, str]) -> None:
+    service, key, case = certified
+    told = service.done("certify", case, "--out", "out.json", "--json").json
+    assert (told["file"], told["proof"], told["pdf"]) == ("out.json", "out.tlog-proof", "out.pdf")
+    assert Path("out.pdf").read_bytes().startswith(b"%PDF-")
+    shown = service.done("certify", case, "--out", "out.json").out.splitlines()
+    assert shown == [
+        f"out.json: the certificate of case {case}",
+        "out.tlog-proof: the proof that it was issued",
+        "out.pdf: the same on a page to read",
+        f"check it with: retention verify out.json out.tlog-proof --key {key}",
+    ]
+    assert [path.name for path in Path().glob(".out*")] == []
+
+
+def test_on_standard_output_there_is_the_certificate_and_nothing_else(certified: tuple[Service, str, str]) -> None:
+    service, key, case = certified
+    before = sorted(Path().iterdir())
+    done = service.process("certify", case, "--out", "-", "--json")
+    assert (done.returncode, sorted(Path().iterdir())) == (0, before)
+    Path("piped.json").write_bytes(done.stdout)
+    service.done("verify", "piped.json", "--key", key)
+
+
+def test_the_proof_is_checked_with_its_certificate_and_the_ledger_and_alone(
+    certified: tuple[Service, str, str],
+) -> None:
+    service, key, _ = certified
+    told = service.done("verify", "certificate.json", "certificate.tlog-proof", "state/ledger", "--key", key)
+    assert ", 1 proofs\nnothing is wrong\n" in told.out
+    assert service.done("verify", "certificate.tlog-proof", "--key", key, "--json").json["proof_count"] == 1
+
+
+def test_the_proof_of_an_earlier_certificate_does_not_fit(certified: tuple[Service, str, str]) -> None:
+    service, key, case = certified
+    service.done("certify", case, "--out", "later.json")
+    result = service.run("verify", "later.json", "certificate.tlog-proof", "--key", key)
+    assert result.code == 4
+    assert result.err.startswith("certificate.tlog-proof: proof: other-certificate: ")
+
+
+def test_the_page_says_what_the_certificate_says_and_is_not_taken_for_evidence(
+    certified: tuple[Service, str, str],
+) -> None:
+    service, key, case = certified
+    told = service.done("certify", case, "--out", "out.json", "--json").json
+    with pypdfium2.PdfDocument(Path("out.pdf").read_bytes()) as opened:
+        assert len(opened) == 1
+        page = opened[0].get_textpage().get_text_range()
+    statement = json.loads(Path("out.json").read_text(encoding="utf-8"))["statement"]
+    assert all(each in page for each in (told["statement"], key, case, "c-1", "客户删除", "模型", "erased-verified"))
+    root = Path("out.tlog-proof").read_text(encoding="utf-8").partition("\n\n")[2].split("\n")[2]
+    assert root in page
+    assert f"#{statement['copies'][0]['entries'][-1]}" in page
+    result = service.run("verify", "out.pdf", "--key", key)
+    assert (result.code, "a page to read is no evidence" in result.err) == (4, True)
 
 
 def test_a_changed_ledger_is_found(certified: tuple[Service, str, str]) -> None:

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 import pytest
 import structlog
 
-from tests.small_service import Facts, Service, begin
+from tests.small_service import POLICY, Facts, Service, begin, begun, resume
 
 PATIENCE = 120.0
 """Seconds; only a test that fails waits so long."""
@@ -100,14 +100,20 @@ def bare_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest
     return begin(tmp_path, capsys)
 
 
+@pytest.fixture(scope="session")
+def first_cycle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a service after its first cycle; its policy lets a run delete as many customers as there are."""
+    policy = POLICY.replace("customers-per-run: 2", "customers-per-run: 1000")
+    return begun(tmp_path_factory.mktemp("service"), policy)
+
+
 @pytest.fixture
-def service(bare_service: Service) -> Service:
-    """The service after its first cycle; its policy lets a run delete as many customers as there are."""
-    policy = Path("policies.yaml")
-    text = policy.read_text(encoding="utf-8")
-    policy.write_text(text.replace("customers-per-run: 2", "customers-per-run: 1000"), encoding="utf-8")
-    bare_service.done("run", "--once")
-    return bare_service
+def service(
+    first_cycle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Service:
+    """The service after its first cycle."""
+    monkeypatch.chdir(tmp_path)
+    return resume(first_cycle, tmp_path, capsys)
 
 
 @pytest.fixture
@@ -117,8 +123,8 @@ def fact() -> Facts:
 
 
 @pytest.fixture
-def start_daemon(bare_service: Service) -> Iterator[StartDaemon]:
-    """Starts daemons on a free port each; none outlives the test."""
+def start_daemon() -> Iterator[StartDaemon]:
+    """Starts daemons in the working directory, on a free port each; none outlives the test."""
     daemons: list[Daemon] = []
 
     def start(**environment: str) -> Daemon:
@@ -126,7 +132,7 @@ def start_daemon(bare_service: Service) -> Iterator[StartDaemon]:
             [sys.executable, "-m", "retention", "run"],
             stderr=subprocess.PIPE,
             text=True,
-            env=bare_service.environment(RETENTION_DAEMON__LISTEN="127.0.0.1:0", **environment),
+            env=Service.environment(RETENTION_DAEMON__LISTEN="127.0.0.1:0", **environment),
         )
         daemons.append(Daemon(process))
         return daemons[-1]

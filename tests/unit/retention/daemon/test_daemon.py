@@ -145,6 +145,7 @@ def test_an_address_that_is_taken_ends_it_with_1(bare_service: Service) -> None:
     assert told.stderr.decode().startswith(f"daemon.listen: {address}: Address already in use")
 
 
+@pytest.mark.usefixtures("bare_service")
 def test_it_waits_for_a_catalogue_that_cannot_be_reached_and_says_so(start_daemon: StartDaemon) -> None:
     daemon = start_daemon(RETENTION_CATALOG__URL="postgresql+psycopg://nobody@127.0.0.1:1/x?connect_timeout=2")
     daemon.logged("cannot be opened yet")

@@ -237,7 +237,12 @@ MODELS: dict[str, type[BaseModel]] = {
     "keys[].epochs[]": EpochClaim,
     "exceptions[]": ExceptionClaim,
 }
-CHOICES = {"role": list(CopyRole), "end_state": list(EndState), "method": ["destroy"], "technique": ["deletion"]}
+CHOICES: dict[str, list[str]] = {
+    "role": list(CopyRole),
+    "end_state": list(EndState),
+    "method": ["destroy"],
+    "technique": ["deletion"],
+}
 ABSENT: dict[str, Any] = {  # what an optional field is given where it has no value
     "subscription": "sub-7",
     "reason": "all is well",
@@ -274,10 +279,11 @@ def others(name: str, value: Any, entry_count: int) -> Iterator[Any]:
         case bool():
             yield not value
         case int():
-            yield from range(entry_count) if name.endswith("entry") else (value + 1, 0)
+            yield from tuple(range(entry_count)) if name.endswith("entry") else (value + 1, 0)
         case str():
             is_instant = re.fullmatch(r"\d{4}-.*Z", value)
-            yield from CHOICES.get(name, [LATER, "2026-11-01T00:00:00.000000Z"] if is_instant else [value + "x"])
+            usual = [LATER, "2026-11-01T00:00:00.000000Z"] if is_instant else [value + "x"]
+            yield from CHOICES.get(name, usual)
             if re.fullmatch(r"[0-9a-f]{16,64}", value):
                 yield "0" * len(value)
         case list() if name == "entries":

@@ -76,6 +76,18 @@ def test_a_spool_gives_out_what_was_put_by_rank_and_as_often_as_asked(tmp_path: 
     spool.close()
 
 
+def test_more_rows_than_are_held_come_back_in_their_order(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    for number in range(2_000):
+        spool.put((number, NOW + timedelta(microseconds=number), Text("甲", "a")), rank=number % 2)
+    one, other = spool.rows(), spool.rows()
+    numbers = [(row[0], here[0]) for row, here in zip(one, other, strict=True)]
+    expected = [*range(0, 2_000, 2), *range(1, 2_000, 2)]
+    assert numbers == [(number, number) for number in expected]
+    assert list(tmp_path.iterdir()) == []
+    spool.close()
+
+
 # ----------------------------------------------------------------------------------------------------------- law
 
 
