@@ -15,7 +15,7 @@ from retention.daemon.logs import log_for_a_daemon, where_it_failed
 from retention.daemon.policy_watch import PolicyWatch
 from retention.daemon.stopping import Stop, stopping_on_signals
 from retention.daemon.timer import Timer
-from retention.daemon.transfer_log import log_transfer_warnings
+from retention.daemon.transfer_log import log_transfer_findings, log_transfer_warnings
 from retention.daemon.web import served
 from retention.errors import RefusedByRule
 from retention.settings import Settings
@@ -193,7 +193,7 @@ class Daemon:
         self._job(JobName.VERIFICATION, self._look_again)
 
     def _look_again(self, hooks: RunHooks) -> int:
-        """Verified data is looked at again, and tables that the policy forgot are named; how much trouble there was."""
+        """Verified data is looked at again; forgotten tables and transfers out of order are named; how many troubles."""
         troubles = len(verify_again(self._deployment, hooks).troubles)
         for drift in find_drift(self._deployment):
             troubles += 1
@@ -201,7 +201,7 @@ class Daemon:
                 "the policy does not cover every table", store=drift.store, tables=drift.tables, why=drift.problem
             )
         log_transfer_warnings(self._deployment)
-        return troubles
+        return troubles + log_transfer_findings(self._deployment)
 
     def _scan(self) -> None:
         self._job(JobName.BACKUPS, lambda _: self._named_troubles(scan_backups(self._deployment).troubles))

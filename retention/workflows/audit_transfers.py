@@ -13,8 +13,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from sqlmodel import Session
-
 from retention.catalog import facts as fact_rows
 from retention.catalog import transfer_copies as copy_rows
 from retention.catalog import transfers as transfer_rows
@@ -77,12 +75,20 @@ class TransferFinding:
     why: str = ""
 
 
+def is_audited(deployment: Deployment) -> bool:
+    """Whether the policy in force says where regions lie; without that nobody can tell home from abroad."""
+    with deployment.catalog.reading() as session:
+        policy = deployment.shelf.in_force(session, deployment.clock.now())
+    return policy.transfers is not None and bool(policy.transfers.regions)
+
+
 def audit_transfers(deployment: Deployment) -> tuple[TransferFinding, ...]:
     """Everything that is not in order, by store; empty where all is. Changes nothing; one entry tells what was found."""
     with deployment.catalog.reading() as session:
         policy = deployment.shelf.in_force(session, deployment.clock.now())
-        audit = _Audit(deployment, session, policy)
-        found = tuple(sorted(audit.findings(), key=lambda each: (each.store, each.kind, each.what, each.id)))
+        customers = fact_rows.customers(session)
+    audit = _Audit(deployment, policy, customers)
+    found = tuple(sorted(audit.findings(), key=lambda each: (each.store, each.kind, each.what, each.id)))
     counts = {str(kind): count for kind, count in sorted(Counter(each.kind for each in found).items())}
     with deployment.catalog.transaction() as session:
         entry = Entry(EntryType.TRANSFERS_AUDITED, deployment.clock.now(), {"found": counts}, policy=policy.hash)
@@ -97,11 +103,14 @@ Asked = tuple[str, str, str | None]
 
 @dataclass(slots=True)
 class _Audit:
-    """One audit. What was decided about a customer, a dataset and a territory is asked once."""
+    """One audit. What was decided about a customer, a dataset and a territory is asked once.
+
+    The catalogue is asked for a moment at a time: stores are slow, and a reader that stays keeps old pages alive.
+    """
 
     deployment: Deployment
-    session: Session
     policy: Policy
+    customers: tuple[str, ...]
     _allowed: dict[Asked, bool] = field(default_factory=dict)
 
     def findings(self) -> Iterator[TransferFinding]:
@@ -127,7 +136,7 @@ class _Audit:
                 continue
             datasets = self._datasets_in(store, way)
             names = [dataset.name for dataset in datasets]
-            without = [who for who in self._customers() if any(not self._allows(who, name, there) for name in names)]
+            without = [who for who in self.customers if any(not self._allows(who, name, there) for name in names)]
             if names and not without:
                 continue
             yield _finding(
@@ -183,7 +192,7 @@ class _Audit:
     def _lies_abroad(self, dataset: Dataset, location: Location, there: str | None) -> Iterator[TransferFinding]:
         places = {
             who: place
-            for who in self._customers()
+            for who in self.customers
             if not self._allows(who, dataset.name, there) and (place := _place_of(location, who, dataset)) is not None
         }
         try:
@@ -206,7 +215,7 @@ class _Audit:
             yield _finding(FindingKind.UNKNOWN_PLACE, plan.store, plan.name, None, datasets=list(plan.holds))
             return
         held = [self.policy.datasets[name] for name in plan.holds]
-        without = [who for who in self._customers() if any(not self._allows(who, each.name, there) for each in held)]
+        without = [who for who in self.customers if any(not self._allows(who, each.name, there) for each in held)]
         if without:
             root = plan.sets.partition("{")[0]
             yield self._fenced(FindingKind.BACKED_UP_ABROAD, plan.store, plan.name, there, held, without, [root])
@@ -235,7 +244,9 @@ class _Audit:
         )
 
     def _undeclared(self) -> Iterator[TransferFinding]:
-        for name, territory in copy_rows.used_destinations(self.session):
+        with self.deployment.catalog.reading() as session:
+            used = copy_rows.used_destinations(session)
+        for name, territory in used:
             dataset = self.policy.datasets.get(name)
             known = {replica.territory for replica in dataset.replicas} if dataset else set()
             if territory != self.policy.home and territory not in known:
@@ -246,9 +257,6 @@ class _Audit:
     def _territory_of_store(self, store: str) -> str | None:
         return self._territory_of_region(self.deployment.store_regions.get(store))
 
-    def _customers(self) -> tuple[str, ...]:
-        return fact_rows.customers(self.session)
-
     def _allows(self, customer: str, dataset: str, there: str | None) -> bool:
         """Whether a decision that was made for this would be made again now. Where it goes nowhere known, none was."""
         asked = (customer, dataset, there)
@@ -257,10 +265,11 @@ class _Audit:
         return self._allowed[asked]
 
     def _would_allow(self, customer: str, dataset: str, there: str) -> bool:
-        made = transfer_rows.allowed_transfers(self.session, customer, dataset, there)
-        if not made:
-            return False
-        terms, known = terms_of(self.policy), circumstances(self.deployment, self.session, customer)
+        with self.deployment.catalog.reading() as session:
+            made = transfer_rows.allowed_transfers(session, customer, dataset, there)
+            if not made:
+                return False
+            terms, known = terms_of(self.policy), circumstances(self.deployment, session, customer)
         requests = (replace(each.request, persons=0, sensitive_persons=0) for each in made)
         return any(decide(request, terms, known).verdict is Verdict.ALLOW for request in requests)
 

@@ -8,8 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from retention.clock import ManualClock
+from retention.daemon.transfer_log import log_transfer_findings
 from retention.errors import InputError, RefusedByRule
 from retention.evidence.entries import Entry, EntryType, decode_entry
 from retention.model.transfer import TransferRequest, Verdict
@@ -281,3 +283,18 @@ def test_a_report_tells_what_went_under_which_consent_and_what_was_denied(abroad
     assert sorted(verdicts.values()) == ["allow", "deny"]
     assert verdicts[decision] == "allow"
     assert not verify_evidence([report.folder], str(abroad.deployment.journal.ledger.key)).findings
+
+
+def test_the_nightly_log_tells_what_lies_abroad_undecided_and_names_nobody(abroad: Provider) -> None:
+    copy_to_replica(abroad.deployment, allowed(abroad), "sg")
+    with capture_logs() as quiet:
+        assert log_transfer_findings(abroad.deployment) == 0
+    stray = abroad.root / "sg" / "models" / "c-10" / "stray.bin"
+    stray.parent.mkdir(parents=True)
+    stray.write_bytes(b"nobody decided this")
+    with capture_logs() as logged:
+        assert log_transfer_findings(abroad.deployment) == 1
+    assert quiet == []
+    (line,) = logged
+    assert (line["kind"], line["store"], line["territory"], line["customers"]) == ("lies-abroad", "sg", "SG", 1)
+    assert "c-10" not in str(line)
