@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class CopyState(StrEnum):
-    """Where a `transfer copy` stands. A running one that nobody works on was interrupted, and goes on when it is asked for."""
+    """Where a `transfer copy` stands. A running one that nobody works on was interrupted; asked for again, it goes on."""
 
     RUNNING = "running"
     DONE = "done"

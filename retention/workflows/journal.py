@@ -121,7 +121,7 @@ class Journal:
         return None if name is None else self.commitments.of(SUBSCRIPTION, name)
 
     def item(self, name: str) -> Commitment:
-        """What stands for an object, a row or a cache key; for a name that is no Unicode, its bytes do, as `bytes:` and hex."""
+        """What stands for an object, a row or a cache key; of a name that is no Unicode, for `bytes:` and their hex."""
         try:
             return self.commitments.of(ITEM, name)
         except Malformed:
