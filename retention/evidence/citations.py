@@ -205,6 +205,9 @@ def _commonly_says(entry: Entry, table: str) -> Mapping[str, JsonValue]:
     match table, entry.type:
         case "cases", EntryType.CASE_OPENED | EntryType.CASE_CHANGED:
             return {name: entry.body[name] for name in ("customer", "rule", "clause") if name in entry.body}
+        case "moved", EntryType.TRANSFER_COPIED | EntryType.TRANSFER_DECIDED:
+            names = ("copy", "decision", "customer", "dataset", "store", "territory")
+            return {name: entry.body[name] for name in names if name in entry.body}
         case "policy-versions", _:
             return {"hash": entry.policy, "version": entry.body.get("version")}
         case "approvals", _:
