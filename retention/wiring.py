@@ -320,12 +320,14 @@ def _aws(settings: sections.AwsBackups) -> AwsSettings:
 
 
 def _restore_place(name: str, settings: StoreSettings, scratch: Path) -> RestorePlace | None:
-    from storage_adapters.backups.places import BucketPlace, FolderPlace
-
     match settings:
         case sections.FilesStore():
+            from storage_adapters.backups.places import FolderPlace
+
             return FolderPlace(name, settings.root)
         case sections.S3Store():
+            from storage_adapters.backups.places import BucketPlace
+
             return BucketPlace(name, _bucket(settings), scratch=scratch)
         case sections.SqlStore():
             return _database_place(name, settings.url.get_secret_value(), scratch)
@@ -335,11 +337,15 @@ def _restore_place(name: str, settings: StoreSettings, scratch: Path) -> Restore
 
 def _database_place(name: str, url: str, scratch: Path) -> RestorePlace | None:
     """The database as a place to restore into; None for SQLite, of which there are no dumps."""
-    from storage_adapters.backups.places import MariaDbPlace, PostgresPlace
-
     if url.startswith("sqlite"):
         return None
-    return PostgresPlace(name, url, scratch=scratch) if url.startswith("postgresql") else MariaDbPlace(name, url)
+    if url.startswith("postgresql"):
+        from storage_adapters.backups.places import PostgresPlace
+
+        return PostgresPlace(name, url, scratch=scratch)
+    from storage_adapters.backups.places import MariaDbPlace
+
+    return MariaDbPlace(name, url)
 
 
 def _drill_places(settings: BackupsSettings) -> dict[Form, RestorePlace]:

@@ -27,15 +27,19 @@ __all__ = [
 ]
 
 _HOMES = {
-    "buckets": ("BucketTarget", "ObjectsSource"),
-    "contract": ("Arrived", "CopySource", "CopyTarget", "Piece"),
-    "folders": ("FolderSource", "FolderTarget"),
-    "rows": ("RowsSource",),
+    "Arrived": "contract",
+    "BucketTarget": "buckets",
+    "CopySource": "contract",
+    "CopyTarget": "contract",
+    "FolderSource": "folders",
+    "FolderTarget": "folders",
+    "ObjectsSource": "buckets",
+    "Piece": "contract",
+    "RowsSource": "rows",
 }
 
 
 def __getattr__(name: str) -> object:
-    for home, names in _HOMES.items():
-        if name in names:
-            return getattr(import_module(f"{__name__}.{home}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

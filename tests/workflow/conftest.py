@@ -123,6 +123,8 @@ class Provider:
         path = self.objects / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
+        stamp = self.clock.now().timestamp()  # the store's clock is the provider's, not this machine's
+        os.utime(path, (stamp, stamp))
         return path
 
     def back_up(self, day: str | None = None, *, series: str = "nightly") -> Path:
