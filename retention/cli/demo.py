@@ -109,10 +109,11 @@ def _show(ending: Ending, into: Path) -> None:
     say(f"A copy with one word changed is found out: {ending.tampering[0] if ending.tampering else 'NOT FOUND'}")
     _show_backups(ending)
     _show_abroad(ending)
+    say(f"The regulator's report on all of it, checked too: {ending.report}/report.pdf (and XLSX, CSV, JSON, a page).")
     unchanged = "unchanged" if ending.staying_is_unchanged else "CHANGED"
     say(f"The customer who stays: every object and row is {unchanged}.\n")
     say("Check it yourself:")
-    say(f'  retention verify {into}/ledger {certificate} --key "$(cat {ending.key_file})"')
+    say(f'  retention verify {into}/ledger {certificate} {ending.report} --key "$(cat {ending.key_file})"')
 
 
 def _show_backups(ending: Ending) -> None:

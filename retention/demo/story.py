@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from retention.demo.platform import Platform, open_platform
 from retention.evidence.entries import EntryType, decode_entry
@@ -27,6 +28,7 @@ from retention.evidence.verify import verify_files
 from retention.model.transfer import Verdict
 from retention.workflows.certificate_files import certificate_files, file_names
 from retention.workflows.certify import certify
+from retention.workflows.compile_report import ReportOrder, compile_report
 from retention.workflows.restore_backup import Restored
 from retention.workflows.run_cycle import run_cycle
 from retention.workflows.said_reasons import sentences_of
@@ -34,6 +36,7 @@ from retention.workflows.status import CaseStatus, status
 from retention.workflows.verify_again import verify_again
 
 STARTED_AT = datetime(2026, 11, 10, 1, 0, tzinfo=UTC)
+ZONE = ZoneInfo("Asia/Shanghai")
 DAYS = 240
 CUSTOMERS = ("xirang-lab", "hetu-ai", "luoshu-bio", "kunpeng-law", "jingwei-media", "nuwa-games", "fuxi-data")
 STAYING = "fuxi-data"
@@ -143,7 +146,10 @@ class AbroadStory:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How the demo ended. `certificates` are files by case; `findings` what an offline check found wrong (nothing)."""
+    """How the demo ended. `certificates` are files by case; `findings` what an offline check found wrong (nothing).
+
+    report: the folder of the regulator's report.
+    """
 
     cases: tuple[CaseStatus, ...]
     certificates: dict[str, Path]
@@ -156,6 +162,7 @@ class Ending:
     restored: Restored | None
     restored_customers: tuple[str, ...]
     abroad: AbroadStory
+    report: Path
 
 
 def begin(root: Path) -> Platform:
@@ -204,12 +211,14 @@ def end(platform: Platform, staying_before: str) -> Ending:
     key_file = folder / "verifier-key.txt"
     key_file.write_text(f"{key}\n", encoding="utf-8")
     proofs = [file_names(path).proof for path in certificates.values()]
+    report = _report(platform)
     checked = verify_files([platform.root / "ledger", *certificates.values(), *proofs], key)
+    found = (*checked.findings, *verify_files([report], key).findings)
     return Ending(
         cases=cases,
         certificates=certificates,
         key_file=key_file,
-        findings=tuple(found.finding for found in checked.findings),
+        findings=tuple(each.finding for each in found),
         entry_count=checked.entry_count,
         staying_is_unchanged=platform.fingerprint(STAYING) == staying_before,
         tampering=_tamper(platform, next(iter(certificates.values()))),
@@ -217,6 +226,7 @@ def end(platform: Platform, staying_before: str) -> Ending:
         restored=platform.restored,
         restored_customers=platform.restored_customers,
         abroad=_abroad(platform),
+        report=report,
     )
 
 
@@ -227,6 +237,14 @@ def _write_certificate(platform: Platform, case: str, path: Path) -> Path:
     names.proof.write_bytes(files.proof)
     names.page.write_bytes(files.page)
     return names.certificate
+
+
+def _report(platform: Platform) -> Path:
+    """The regulator's report on the whole time; its folder."""
+    platform.clock.advance(timedelta(minutes=1))  # what was told in this very moment belongs to it too
+    first, last = (at.astimezone(ZONE).date() for at in (STARTED_AT, platform.clock.now()))
+    order = ReportOrder(first, last, issuer="演示云服务有限公司 Demo Cloud Co., Ltd.")
+    return compile_report(platform.deployment, order, platform.root / "report").folder
 
 
 def _quarantine(platform: Platform) -> QuarantineStory:

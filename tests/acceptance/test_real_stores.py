@@ -9,21 +9,19 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import threading
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import psycopg
 import pymysql
 import pytest
 import redis
 from moto.core.models import DEFAULT_ACCOUNT_ID
-from moto.s3.models import FakeDeleteMarker, S3Backend, s3_backends
-from moto.s3.utils import _VersionedKeyStore
+from moto.s3.models import FakeDeleteMarker, s3_backends
 from pymysql.cursors import Cursor
 from sqlalchemy import make_url
 
@@ -316,28 +314,7 @@ class World:
 
 
 @pytest.fixture
-def quick_listing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For each page the server copies and sorts every version of the bucket; those below the asked prefix do as well."""
-    listing, versions = S3Backend.list_object_versions, _VersionedKeyStore.iterlists
-    asked = threading.local()
-
-    def list_below(self: S3Backend, bucket_name: str, *, prefix: str, **page: Any) -> Any:
-        asked.prefix = prefix
-        try:
-            return listing(self, bucket_name, prefix=prefix, **page)
-        finally:
-            asked.prefix = ""
-
-    def versions_below(self: _VersionedKeyStore) -> Iterator[tuple[str, Any]]:
-        return ((name, found) for name, found in versions(self) if name.startswith(getattr(asked, "prefix", "")))
-
-    monkeypatch.setattr(S3Backend, "list_object_versions", list_below)
-    monkeypatch.setattr(_VersionedKeyStore, "iterlists", versions_below)
-
-
-@pytest.fixture
 def world(
-    quick_listing: None,
     tmp_path: Path,
     postgres_database: str,
     mariadb_database: str,

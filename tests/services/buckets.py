@@ -13,6 +13,8 @@ import botocore.session
 from botocore.loaders import create_loader
 from moto.server import ThreadedMotoServer
 
+from tests.services.quick_listing import list_quickly
+
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
@@ -26,6 +28,7 @@ vars(botocore.session)["create_loader"] = cache(create_loader)
 @contextmanager
 def s3_server() -> Iterator[str]:
     """The endpoint URL of an S3 server in this process, with any credentials accepted."""
+    list_quickly()
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     try:
