@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Protocol
 import pytest
 
 from tests.services import buckets, caches, databases
+from tests.services.catalogues import Catalogues, catalogues
 from tests.services.server import ServiceMissing, stop_all
 
 if TYPE_CHECKING:
@@ -162,6 +163,16 @@ def new_mariadb_database(mariadb_url: str) -> Iterator[Callable[[], str]]:
 def mariadb_database(new_mariadb_database: Callable[[], str]) -> str:
     """The URL of a fresh database, dropped after the test."""
     return new_mariadb_database()
+
+
+# ----------------------------------------------------------------------------------------------------- catalogues
+
+
+@pytest.fixture(scope="session")
+def server_catalogues() -> Iterator[Catalogues]:
+    """One catalogue on each server, emptied for each test that asks for it."""
+    with catalogues() as made:
+        yield made
 
 
 # --------------------------------------------------------------------------------------------------------- Redis

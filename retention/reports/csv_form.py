@@ -20,11 +20,14 @@ _LIVE = r"[=+\-@＝＋－＠]"
 _SEAM = re.compile(rf"\A(?=(?:{_BLANK})*(?:{_LIVE}|[\t\r\n])|')|(?<=[;\t\r\n])(?=(?:{_BLANK})*{_LIVE}|')")
 """Where a spreadsheet may begin a cell (`;` and tab part cells in some countries) and would find a formula."""
 
+_PARTS = re.compile(r"[;\t\r\n]")
 _GUARD = re.compile(r"(?:\A|(?<=[;\t\r\n]))'")
 
 
 def neutralised(text: str) -> str:
     """The text with an apostrophe wherever a spreadsheet could take what follows for a formula. `original` undoes it."""
+    if text[:1].isalnum() and _PARTS.search(text) is None:  # most cells, and quicker to see than to search
+        return text
     return _SEAM.sub("'", text)
 
 
@@ -57,14 +60,14 @@ def field(cell: Cell, report: Report, lang: Lang) -> str:
     match cell:
         case None:
             return ""
-        case Text():
-            return neutralised(sound(on_one_line(cell, lang)))
         case str():
             return neutralised(sound(cell))
-        case bool():
-            return "true" if cell else "false"
         case datetime():
             return iso_instant(cell, report)
+        case Text():
+            return neutralised(sound(on_one_line(cell, lang)))
+        case bool():
+            return "true" if cell else "false"
         case date():
             return cell.isoformat()
         case tuple():

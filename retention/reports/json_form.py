@@ -35,14 +35,17 @@ def _document(report: Report) -> Iterator[str]:
         yield '\n"rows": ['
         names = [column.name for column in table.columns]
         for index, row in enumerate(counted_rows(table)):
-            cells = (_cell(cell, report) for cell in row)
+            cells = [_cell(cell, report) for cell in row]
             yield f"{',' if index else ''}\n{_encoded(dict(zip(names, cells, strict=True)))}"
         yield "\n]}"
     yield "\n]}\n"
 
 
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+
+
 def _encoded(value: Json) -> str:
-    return sound(json.dumps(value, ensure_ascii=False, allow_nan=False))
+    return sound(_encode(value))
 
 
 def _front(report: Report) -> dict[str, Json]:
@@ -124,10 +127,12 @@ def _text(text: Text) -> Json:
 
 def _cell(cell: Cell, report: Report) -> Json:
     match cell:
-        case Text():
-            return _text(cell)
+        case str() | None:
+            return cell
         case datetime():
             return iso_instant(cell, report)
+        case Text():
+            return _text(cell)
         case date():
             return cell.isoformat()
         case _:

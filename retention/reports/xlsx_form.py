@@ -7,9 +7,10 @@ Source: ECMA-376-1, 18.3.1. Format: `docs/formats/report.md`.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,22 +18,15 @@ import xlsxwriter
 from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
-from retention.reports.cells import ReportInconsistent, all_entries, counted_rows, heading, local
-from retention.reports.document import Cell, CellKind, Column, Lang, Report, Table, Text
+from retention.reports.cells import ReportInconsistent, counted_rows, heading
+from retention.reports.document import CellKind, Column, Lang, Report, Row, Table
 from retention.reports.title_page import title_facts
 from retention.reports.wording import Word, on_one_line, sound
+from retention.reports.xlsx_rows import fitting, xml_rows
 
 ROWS_A_SHEET = 1_048_575
 """Rows that fit on a sheet below its heading."""
 
-LONGEST_TEXT = 32_767
-"""Characters that fit into a cell, counted as UTF-16 does."""
-
-_EXACT = 10**15
-_FIRST_DAY = date(1900, 3, 1)
-"""Excel counts a day in 1900 that there was not; before it, dates are text."""
-
-_CUT = " […]"
 _NUMBER_FORMATS = {
     CellKind.COUNT: "#,##0",
     CellKind.BYTES: "#,##0",
@@ -108,7 +102,8 @@ def _write_book(workbook: xlsxwriter.Workbook, report: Report, lang: Lang, rows_
     for table in report.tables():
         rows = counted_rows(table)
         for name in sheet_names(table, rows_a_sheet):
-            _write_sheet(workbook.add_worksheet(name), table, rows, report, lang, formats, rows_a_sheet)
+            sheet = workbook.add_worksheet(name, _RowSheet)
+            _write_sheet(sheet, table, islice(rows, rows_a_sheet), report, lang, formats)
         if next(rows, None) is not None:  # asks for the end as well, where the count is compared
             raise ReportInconsistent(f"table {table.name}: more than {table.row_count} rows")
 
@@ -182,27 +177,31 @@ class _TitleSheet:
             self._line(f"{number}", on_one_line(table.title, self._lang), sheets, table.row_count, said)
 
 
+class _RowSheet(Worksheet):
+    """A sheet to which whole rows are added as XML, behind what was written cell by cell."""
+
+    def add_rows(self, rows: Iterable[str], width: int) -> int:
+        """The rows, of at most `width` cells each, stand below the first one; how many there were."""
+        self._write_single_row(1)
+        count = 0
+        for count, row in enumerate(rows, 1):
+            self.row_data_fh.write(row)
+        self._check_dimensions(count, width - 1)
+        return count
+
+
 def _write_sheet(
-    sheet: Worksheet,
-    table: Table,
-    rows: Iterator[tuple[Cell, ...]],
-    report: Report,
-    lang: Lang,
-    formats: _Formats,
-    rows_a_sheet: int,
+    sheet: _RowSheet, table: Table, rows: Iterator[Row], report: Report, lang: Lang, formats: _Formats
 ) -> None:
-    """One sheet: the heading and as many of the rows that are left as fit on it."""
+    """One sheet: the heading and the rows."""
     sheet.freeze_panes(1, 0)
     sheet.set_row(0, 45 if lang is Lang.BOTH else 30)
     for index, column in enumerate(table.columns):
         sheet.set_column(index, index, _width(column))
         title = heading(column, lang, report)
         _put(sheet, 0, index, on_one_line(title, lang).replace(" / ", "\n"), formats.heading)
-    last = 0
-    while last < rows_a_sheet and (row := next(rows, None)) is not None:
-        last += 1
-        for index, (cell, column) in enumerate(zip(row, table.columns, strict=True)):
-            _write_cell(sheet, last, index, cell, column.kind, report, lang, formats)
+    styles = {kind: formats.of.get(kind, formats.text)._get_xf_index() for kind in CellKind}
+    last = sheet.add_rows(xml_rows(enumerate(rows, 2), table, report, lang, styles), len(table.columns))
     sheet.autofilter(0, 0, last, len(table.columns) - 1)
     sheet.repeat_rows(0)
     sheet.set_landscape()
@@ -214,42 +213,9 @@ def _width(column: Column) -> int:
     return _WIDTHS.get(column.kind, min(60, max(14, 11 * column.weight)))
 
 
-def _write_cell(
-    sheet: Worksheet, row: int, index: int, cell: Cell, kind: CellKind, report: Report, lang: Lang, formats: _Formats
-) -> None:
-    match cell:
-        case None:
-            return
-        case Text():
-            _put(sheet, row, index, sound(on_one_line(cell, lang)), formats.text)
-        case str():
-            _put(sheet, row, index, sound(cell), formats.text)
-        case bool():
-            sheet.write_boolean(row, index, cell, formats.of[CellKind.COUNT])
-        case datetime():
-            at = local(cell, report).replace(tzinfo=None)
-            _put_date(sheet, row, index, at, formats.of[CellKind.INSTANT], formats.text)
-        case date():
-            _put_date(sheet, row, index, cell, formats.of[CellKind.DAY], formats.text)
-        case tuple():
-            _put(sheet, row, index, all_entries(cell), formats.text)
-        case int() | float() if abs(cell) < _EXACT:
-            sheet.write_number(row, index, cell, formats.of.get(kind, formats.of[CellKind.COUNT]))
-        case int() | float():  # Excel has 15 digits, and would change the others
-            _put(sheet, row, index, repr(cell), formats.text)
-
-
-def _put_date(sheet: Worksheet, row: int, index: int, at: date, form: Format, text: Format) -> None:
-    if (at.date() if isinstance(at, datetime) else at) < _FIRST_DAY:
-        _put(sheet, row, index, at.isoformat(), text)
-    else:
-        sheet.write_datetime(row, index, at, form)
-
-
 def _put(sheet: Worksheet, row: int, column: int, text: str, form: Format) -> None:
     """The text as a text cell. What Excel cannot hold is cut, with a mark; the CSV and JSON have all of it."""
-    if len(text) > LONGEST_TEXT // 2 and len(text.encode("utf-16-le")) // 2 > LONGEST_TEXT:
-        text = text.encode("utf-16-le")[: 2 * (LONGEST_TEXT - len(_CUT))].decode("utf-16-le", "ignore") + _CUT
+    text = fitting(text)
     if text.startswith("<r>") and text.endswith("</r>"):  # xlsxwriter would take this for its own markup, unescaped
         done = sheet.write_rich_string(row, column, form, text[:1], form, text[1:], form)
     else:

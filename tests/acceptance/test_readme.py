@@ -25,6 +25,7 @@ DIFFERS = [
     (re.compile(r"\be\d{8}t\d{4}-[0-9a-f]{12}\b"), "EPOCH"),
     (re.compile(r"\+[0-9a-f]{8}\+[A-Za-z0-9+/]{44}"), "+VERIFIER-KEY"),
     (re.compile(r"\b\d+ entries\b"), "N entries"),
+    (re.compile(r"\breport \d{8}-\d{8}/\d{8}T\d{6}Z, ledger entry \d+"), "report NUMBER, ledger entry N"),
 ]
 """What is another thing each time: the present, random names, keys, and how much was written on the way."""
 

@@ -26,6 +26,7 @@ from retention.workflows.seal import seal
 from retention.workflows.status import CaseStatus, status
 from storage_adapters.files import FileStore
 from storage_adapters.memory import MemoryStore
+from tests.services.catalogues import Catalogues
 
 START = datetime(2026, 11, 10, 2, 0, tzinfo=UTC)
 
@@ -220,12 +221,11 @@ def open_provider(
 
 
 @pytest.fixture(params=["sqlite", "postgres", "mariadb"])
-def catalog_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def catalog_url(request: pytest.FixtureRequest, tmp_path: Path, server_catalogues: Catalogues) -> str:
     """The URL of an empty catalogue of each kind."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'catalog.db'}"
-    url: str = request.getfixturevalue(f"{request.param}_database")
-    return url
+    return server_catalogues.empty(request.getfixturevalue(f"{request.param}_url"))
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from openpyxl import Workbook, load_workbook
 
 from retention.reports.cells import ReportInconsistent
 from retention.reports.document import Lang, Report, Row, Section, Table
-from retention.reports.xlsx_form import LONGEST_TEXT, ROWS_A_SHEET, sheet_names, write_xlsx
+from retention.reports.xlsx_form import ROWS_A_SHEET, sheet_names, write_xlsx
+from retention.reports.xlsx_rows import LONGEST_TEXT
 from tests.unit.retention.reports.sample_report import LONG_ID, deletion_rows, deletions, exceptions, sample_report
 
 
