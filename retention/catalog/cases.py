@@ -225,6 +225,11 @@ def living_services(session: Session) -> dict[str, frozenset[str]]:
     return {customer: frozenset(services) for customer, services in found.items()}
 
 
+def services_of(session: Session, customer: str) -> frozenset[str]:
+    """The services of which this customer has a living subscription."""
+    return frozenset(session.exec(select(SubscriptionRow.service).where(SubscriptionRow.customer == customer)))
+
+
 @dataclass(frozen=True, slots=True)
 class _Rows:
     copies: dict[str, dict[str, CopyRow]]

@@ -159,7 +159,7 @@ def circumstances(deployment: Deployment, session: Session, customer: str) -> Ci
         law=law,
         consents=consents_of(fact_rows.facts_of(session, customer)),
         counted=transfer_rows.person_count(session, _year_of(now)),
-        ordered=case_rows.living_services(session).get(customer, frozenset()),
+        ordered=case_rows.services_of(session, customer),
     )
 
 
