@@ -87,8 +87,14 @@ def _last_look(record: StrandRecord) -> datetime:
 
 
 def _came_back(record: StrandRecord, policy: Policy, live: frozenset[str]) -> bool:
-    """Whether one of the customer's living services writes this dataset: data found now may be theirs of today."""
-    return record.strand.not_from is not None or not live.isdisjoint(policy.datasets[record.strand.dataset].services)
+    """Whether data found now may be theirs of today: they consented again, or a living service writes this dataset.
+
+    What lies abroad under a withdrawn consent alone is nobody's of today, however alive their services are.
+    """
+    strand = record.strand
+    writes_there = any(copy.role is CopyRole.PRIMARY for copy in strand.copies)
+    lives = not live.isdisjoint(policy.datasets[strand.dataset].services)
+    return strand.not_from is not None or (writes_there and lives)
 
 
 def _has_backup(record: StrandRecord) -> bool:

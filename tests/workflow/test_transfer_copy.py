@@ -23,6 +23,7 @@ from retention.workflows.consents import grant_consent, withdraw_consent
 from retention.workflows.copy_to_replica import BATCH_PIECES, CopyStopped, copy_to_replica
 from retention.workflows.decide_transfer import check_transfer
 from retention.workflows.replay_ledger import catch_up
+from retention.workflows.verify_again import verify_again
 from retention.workflows.verify_evidence import verify_evidence
 from tests.transfer_policy import CONSENT, with_replica
 from tests.workflow.conftest import POLICY, START, Provider, open_provider
@@ -298,3 +299,16 @@ def test_the_nightly_log_tells_what_lies_abroad_undecided_and_names_nobody(abroa
     (line,) = logged
     assert (line["kind"], line["store"], line["territory"], line["customers"]) == ("lies-abroad", "sg", "SG", 1)
     assert "c-10" not in str(line)
+
+
+def test_what_a_late_writer_leaves_abroad_reopens_the_case_and_goes_again(abroad: Provider) -> None:
+    copy_to_replica(abroad.deployment, allowed(abroad), "sg")
+    withdraw_consent(abroad.deployment, "c-1", "K-1")
+    abroad.run()
+    late = abroad.root / "sg" / "models" / "c-1" / "late.bin"
+    late.parent.mkdir(parents=True, exist_ok=True)
+    late.write_bytes(b"a late writer's")
+    assert len(verify_again(abroad.deployment).reopened) == 1
+    abroad.run()
+    assert at_replica(abroad) == []
+    assert abroad.case("c-1").state == "certified"
