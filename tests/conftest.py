@@ -37,7 +37,7 @@ MISSING = "SERVICE MISSING: "
 
 MEMORY = Path("/dev/shm")
 ROOM = 4 << 30
-"""Bytes that have to be free in memory; a whole run needs a tenth of it."""
+"""Bytes that have to be free in memory; a whole run needs less than a quarter of them."""
 
 # the many processes that tests start would each compile everything anew
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -63,9 +63,22 @@ def pytest_configure(config: pytest.Config) -> None:
     given: dict[str, str] | None = getattr(config, "workerinput", None)  # only a worker of xdist has one
     folder = given["run_folder"] if given else tempfile.mkdtemp(prefix="retention-tests-")
     config.stash[RUN_FOLDER] = Path(folder)
-    if not given and not config.option.basetemp and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= ROOM:
-        config.stash[IN_MEMORY] = Path(tempfile.mkdtemp(prefix="retention-tests-", dir=MEMORY))
-        config.option.basetemp = str(config.stash[IN_MEMORY])
+    if not given and not config.option.basetemp and (in_memory := _folder_in_memory()):
+        config.stash[IN_MEMORY] = in_memory
+        config.option.basetemp = str(in_memory)
+
+
+def _folder_in_memory() -> Path | None:
+    """A new folder in memory; None where that has no room, or (before Linux 6.6) cannot do all that a disk can."""
+    if not MEMORY.is_dir() or shutil.disk_usage(MEMORY).free < ROOM:
+        return None
+    folder = Path(tempfile.mkdtemp(prefix="retention-tests-", dir=MEMORY))
+    try:
+        os.setxattr(folder, "user.retention", b"")
+    except OSError:
+        folder.rmdir()
+        return None
+    return folder
 
 
 def pytest_collection_finish() -> None:

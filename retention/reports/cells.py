@@ -78,7 +78,7 @@ class Printer:
             case bool():
                 return say((Word.YES if cell else Word.NO).text, self.lang)
             case datetime():
-                return Said(local(cell, self.report).strftime("%Y-%m-%d %H:%M:%S"))
+                return Said(local(cell, self.report).strftime("%Y-%m-%d %H:%M"))
             case date():
                 return Said(cell.isoformat())
             case tuple():

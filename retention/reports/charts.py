@@ -20,7 +20,8 @@ MOST_CATEGORIES = 24
 _FONTS = "Noto Sans SC, Noto Sans CJK SC, Source Han Sans SC, Microsoft YaHei, PingFang SC, sans-serif"
 _INK = "#1a1a1a"
 _WIDTH, _LINE, _BAR, _SIZE = 640.0, 24.0, 15.0, 11.0
-_LABELS_MOST, _TOTALS = 190.0, 64.0
+_LABELS_MOST, _TOTALS, _ALONE = 190.0, 64.0, 0.5
+"""Room for the names of the bars and for their totals; how much of the width a single bar has at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +144,8 @@ def _frame(chart: Chart, top: float) -> _Frame:
     step = _round_step(highest)
     end = step * max(1, math.ceil(highest / step))
     left = min(_LABELS_MOST, max((_wide(each) for each in chart.categories[:MOST_CATEGORIES]), default=0.0)) + 10
-    return _Frame(left, top, (_WIDTH - left - _TOTALS) / end, end, step)
+    room = (_WIDTH - left - _TOTALS) * (1 if len(chart.categories) > 1 else _ALONE)
+    return _Frame(left, top, room / end, end, step)
 
 
 def _round_step(highest: int) -> int:
@@ -183,9 +185,7 @@ def _figure(figure: str, center: float, room: float, middle: float) -> Iterator[
 
 
 def _legend(chart: Chart, lang: Lang) -> Iterator[Box | Label]:
-    """An entry for each series, in as many lines as they need. A single series needs none."""
-    if len(chart.series) < 2:
-        return
+    """An entry for each series, in as many lines as they need."""
     x, y = 0.0, 12.0
     for number, series in enumerate(chart.series):
         words = _fitting(on_one_line(series.title, lang), _WIDTH - 40)

@@ -46,8 +46,11 @@ def _of_table(table: Table) -> Iterator[str]:
     columns = Counter(column.name for column in table.columns)
     yield from (f"table {table.name}: {count} columns {name}" for name, count in columns.items() if count > 1)
     yield from (f"table {table.name}: column {name!r}" for name in columns if not NAME.fullmatch(name))
-    if not any(column.is_summary for column in table.columns):
+    printed = [column for column in table.columns if column.is_summary]
+    if not printed:
         yield f"table {table.name}: no column for the printed page"
+    elif printed[0].is_below:
+        yield f"table {table.name}: column {printed[0].name!r} is the first of the printed page, and stands below none"
 
 
 def _of_chart(chart: Chart, tables: set[str]) -> Iterator[str]:

@@ -54,7 +54,8 @@ Row = tuple[Cell, ...]
 class Column:
     """One column. name: its key in CSV and JSON, lower case with underscores. weight: its share of a printed line's width.
 
-    is_summary: whether a printed page shows it; forms for machines have every column.
+    is_summary: whether a printed page shows it; forms for machines have every column. is_below: whether it is printed in
+    the cell of the one before it, on a line of its own.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Column:
     kind: CellKind = CellKind.TEXT
     weight: int = 2
     is_summary: bool = True
+    is_below: bool = False
 
 
 @dataclass(frozen=True, slots=True)

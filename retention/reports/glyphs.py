@@ -7,6 +7,7 @@ letters, Libertinus Serif, which typst brings along; all under the SIL Open Font
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -21,6 +22,7 @@ EUROPEAN = (range(0xA1, 0x250), range(0x384, 0x3CF), range(0x400, 0x460), range(
 
 _FOLDERS = ("notosanssc", "notosanstc", "notosansjp", "notosanskr")
 _EUROPEAN_FONT = len(_FOLDERS)
+_WEIGHTS = (400, 700)
 _LAID_OUT = "\n"
 _SPACES = dict.fromkeys(map(ord, "\t\x0b\x0c\x85\u2028\u2029"), " ")
 
@@ -76,7 +78,22 @@ def _font_of(character: str) -> int | None:
 
 
 @cache
+def latin_widths() -> tuple[Mapping[str, float], Mapping[str, float]]:
+    """How wide the first font's letters, digits and signs of ASCII are, in em: the regular ones and the bold ones."""
+    with _font(0) as font:
+        names, units = font["cmap"].getBestCmap(), font["head"].unitsPerEm
+        regular, bold = (
+            {chr(code): drawn[names[code]].width / units for code in range(0x20, 0x7F)}
+            for drawn in (font.getGlyphSet(location={"wght": weight}) for weight in _WEIGHTS)
+        )
+        return regular, bold
+
+
+@cache
 def _characters(index: int) -> frozenset[int]:
-    path = next(font_folders()[index].glob("*.ttf"))
-    with TTFont(path, lazy=True) as font:
+    with _font(index) as font:
         return frozenset(font["cmap"].getBestCmap())
+
+
+def _font(index: int) -> TTFont:
+    return TTFont(next(font_folders()[index].glob("*.ttf")), lazy=True)

@@ -12,20 +12,25 @@ from importlib.resources import files
 from pathlib import Path
 
 from retention.reports import charts
-from retention.reports.cells import RIGHT_ALIGNED, Printer, shown_rows
-from retention.reports.document import Block, Cell, CellKind, Chart, Column, Lang, Report, Table, Text
+from retention.reports.cells import Printer, shown_rows
+from retention.reports.document import Block, CellKind, Chart, Lang, Report, Row, Table, Text
 from retention.reports.markup import Markup, element, joined
 from retention.reports.outline import (
     NumberedSection,
     caption,
     chart_note,
     chart_numbers,
+    figures,
+    reading_note,
     sections,
     table_notes,
     table_numbers,
 )
+from retention.reports.stacks import Stack, stacks
 from retention.reports.title_page import title_facts
 from retention.reports.wording import Said, Word, say
+
+_UNBROKEN = frozenset({CellKind.INSTANT, CellKind.DAY})
 
 
 def write_html(report: Report, path: Path, lang: Lang) -> None:
@@ -101,7 +106,7 @@ class _Page:
         aligned = ((Word.FIGURE, "left"), (Word.VALUE, "right"), (Word.TABLE, "left"))
         heads = [element("th", self._word(word), scope="col", class_=side) for word, side in aligned]
         rows = []
-        for figure in self._report.figures:
+        for figure in figures(self._report):
             mark = element("strong", " ▲ ", self._word(Word.ATTENTION)) if figure.needs_attention else ""
             words = f"{say(Word.TABLE.text, self._lang).main} {self._tables[figure.table]}"
             link = element("a", words, href=f"#table-{figure.table}")
@@ -110,9 +115,11 @@ class _Page:
                 element("td", f"{figure.value:,}", class_="right"),
                 element("td", link),
             )
-            rows.append(element("tr", *cells))
+            attributes = {"class_": "attention"} if figure.needs_attention else {}
+            rows.append(element("tr", *cells, **attributes))
         table = element("table", element("thead", element("tr", *heads)), element("tbody", *rows))
-        return element("section", element("h2", self._word(Word.SUMMARY), id="summary"), table)
+        note = element("p", self._said(reading_note(self._report)), class_="note")
+        return element("section", element("h2", self._word(Word.SUMMARY), id="summary"), table, note, class_="summary")
 
     def _section(self, section: NumberedSection) -> Iterator[Markup]:
         words = joined(f"{section.number} ", self._said(section.title))
@@ -133,32 +140,30 @@ class _Page:
                 return self._table(block)
 
     def _table(self, table: Table) -> Markup:
-        columns = [(index, column) for index, column in enumerate(table.columns) if column.is_summary]
-        heads = [self._head_cell(column) for _, column in columns]
-        rows = [
-            element("tr", *(self._cell(row[index], column) for index, column in columns)) for row in shown_rows(table)
-        ]
-        if not rows:
+        title = self._said(caption(Word.TABLE, self._tables[table.name], table.title))
+        named = joined(title, " ", element("span", f"[{table.name}]", class_="name"))
+        if table.row_count == 0:
             empty = self._said(table.empty or Word.NO_ROWS.text)
-            rows = [element("tr", element("td", empty, colspan=str(len(columns)), class_="empty"))]
-        words = self._said(caption(Word.TABLE, self._tables[table.name], table.title))
+            return element("p", element("strong", named), " ", empty, id=f"table-{table.name}", class_="nothing")
+        rows = list(shown_rows(table))
+        columns = stacks(table, rows)
+        heads = (element("th", self._said(each.title), scope="col", class_=_alignment(each)) for each in columns)
         drawn = element(
             "table",
-            element("caption", words),
+            element("caption", named),
             element("thead", element("tr", *heads)),
-            element("tbody", *rows),
+            element("tbody", *(element("tr", *(self._cell(row, each) for each in columns)) for row in rows)),
             id=f"table-{table.name}",
         )
-        below = (element("p", self._said(note), class_="note") for note in table_notes(table, self._report))
+        below = (element("p", self._said(note), class_="note") for note in table_notes(table))
         return joined(element("div", drawn, class_="wide"), *below)
 
-    def _head_cell(self, column: Column) -> Markup:
-        words = self._said(column.title)
-        return element("th", words, scope="col", class_=_alignment(column))
+    def _cell(self, row: Row, stack: Stack) -> Markup:
+        lines = [self._line(said, kind) for said, kind in stack.lines(row, self._printer)]
+        return element("td", *lines, class_=_alignment(stack))
 
-    def _cell(self, cell: Cell, column: Column) -> Markup:
-        said = self._printer.cell(cell, column.kind)
-        return element("td", self._words(said), class_=_alignment(column))
+    def _line(self, said: Said, kind: CellKind) -> Markup:
+        return element("div", self._words(said), class_="unbroken" if kind in _UNBROKEN else "line")
 
     def _word(self, word: Word) -> Markup:
         return self._said(word.text)
@@ -172,7 +177,5 @@ class _Page:
         return joined(said.main, " ", element("span", said.beside, lang="en", class_="en"))
 
 
-def _alignment(column: Column) -> str:
-    if column.kind in {CellKind.INSTANT, CellKind.DAY}:
-        return "unbroken"
-    return "right" if column.kind in RIGHT_ALIGNED else "left"
+def _alignment(stack: Stack) -> str:
+    return "right" if stack.is_right_aligned else "left"

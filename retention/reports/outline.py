@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from retention.reports.charts import MOST_CATEGORIES
-from retention.reports.document import Block, CellKind, Chart, Report, Section, Table, Text
+from retention.reports.document import Block, Chart, Figure, Report, Section, Table, Text
 from retention.reports.wording import Word
 
 
@@ -53,20 +53,30 @@ def csv_name(table: Table) -> str:
     return f"csv/{table.name}.csv"
 
 
-def table_notes(table: Table, report: Report) -> Iterator[Text]:
-    """What stands below a printed table: its note, the zone of its times, and what it leaves out and where that is."""
+def figures(report: Report) -> tuple[Figure, ...]:
+    """The figures of the summary, those that need attention first."""
+    return tuple(sorted(report.figures, key=lambda figure: not figure.needs_attention))
+
+
+def reading_note(report: Report) -> Text:
+    """How the tables are to be read: in which zone their times are, and where their other columns and rows are."""
+    return Word.READING.filled(zone=report.zone.key)
+
+
+def table_notes(table: Table) -> Iterator[Text]:
+    """What stands below a printed table: its note, and where its other rows are."""
     if table.note is not None:
         yield table.note
-    if table.row_count and any(column.kind is CellKind.INSTANT and column.is_summary for column in table.columns):
-        yield Word.ZONE.filled(zone=report.zone.key)
-    where = {"file": csv_name(table), "sheet": table.name, "columns": len(table.columns)}
     more = table.row_count - table.shown_rows
     if more > 0:
         yield Word.ROWS_MORE.filled(
-            shown=f"{table.shown_rows:,}", more=f"{more:,}", all=f"{table.row_count:,}", **where
+            shown=f"{table.shown_rows:,}",
+            more=f"{more:,}",
+            all=f"{table.row_count:,}",
+            columns=len(table.columns),
+            file=csv_name(table),
+            sheet=table.name,
         )
-    elif not all(column.is_summary for column in table.columns):
-        yield Word.COLUMNS_MORE.filled(**where)
 
 
 def chart_note(chart: Chart, numbers: Mapping[str, int]) -> Text:

@@ -5,16 +5,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import groupby
+from operator import itemgetter
 
 from retention.reports import charts
-from retention.reports.cells import LONGEST_PRINTED, RIGHT_ALIGNED, Printer, shown_rows
-from retention.reports.column_widths import widths
-from retention.reports.document import Block, CellKind, Chart, Lang, Report, Table, Text
+from retention.reports.document import Block, Chart, Lang, Report, Table, Text
 from retention.reports.json_form import Json
 from retention.reports.markup import notation
-from retention.reports.outline import caption, chart_note, chart_numbers, sections, table_notes, table_numbers
+from retention.reports.outline import (
+    NumberedSection,
+    caption,
+    chart_note,
+    chart_numbers,
+    figures,
+    reading_note,
+    sections,
+    table_notes,
+    table_numbers,
+)
+from retention.reports.print_table import PrintedTable, printed
 from retention.reports.title_page import about, integrity, short_period
 from retention.reports.wording import Said, Word, on_one_line, say
 
@@ -55,16 +66,10 @@ def print_data(report: Report, lang: Lang, printable: Callable[[str], str]) -> d
                 "table_number": table_numbers(report)[figure.table],
                 "needs_attention": figure.needs_attention,
             }
-            for figure in report.figures
+            for figure in figures(report)
         ],
-        "sections": [
-            {
-                "level": section.level,
-                "title": _said(section.title, lang),
-                "blocks": [blocks.block(block) for block in section.blocks],
-            }
-            for section in sections(report)
-        ],
+        "reading": _said(reading_note(report), lang),
+        "sheets": _sheets([each for section in sections(report) for each in blocks.of(section)]),
     }
 
 
@@ -73,14 +78,29 @@ def replaced_characters(replaced: Iterable[str]) -> list[Json]:
     return [notation(each) for each in sorted(set(replaced))]
 
 
+def _sheets(blocks: Sequence[Mapping[str, Json]]) -> list[Json]:
+    """The blocks, parted where the paper is turned. A heading and a paragraph go with the table that follows them."""
+    turned = False
+    marked: list[tuple[bool, Mapping[str, Json]]] = []
+    for block in reversed(blocks):
+        turned = turned if block["kind"] in {"heading", "paragraph"} else bool(block.get("is_turned", False))
+        marked.append((turned, block))
+    groups = groupby(reversed(marked), key=itemgetter(0))
+    return [{"is_turned": is_turned, "blocks": [block for _, block in group]} for is_turned, group in groups]
+
+
 class _Blocks:
     def __init__(self, report: Report, lang: Lang, printable: Callable[[str], str]) -> None:
         self._report, self._lang, self._shown = report, lang, printable
-        self._printer = Printer(report, lang)
         self._tables, self._charts = table_numbers(report), chart_numbers(report)
 
-    def block(self, block: Block) -> Json:
-        """The block, told apart by `kind`."""
+    def of(self, section: NumberedSection) -> Iterator[Mapping[str, Json]]:
+        """The section's heading and its blocks, told apart by `kind`."""
+        yield {"kind": "heading", "level": section.level, "title": _said(section.title, self._lang)}
+        for block in section.blocks:
+            yield self._block(block)
+
+    def _block(self, block: Block) -> Mapping[str, Json]:
         match block:
             case Text():
                 return {"kind": "paragraph", "text": _said(block, self._lang)}
@@ -89,7 +109,7 @@ class _Blocks:
             case Table():
                 return self._table(block)
 
-    def _chart(self, chart: Chart) -> Json:
+    def _chart(self, chart: Chart) -> Mapping[str, Json]:
         return {
             "kind": "chart",
             "caption": _said(caption(Word.CHART, self._charts[chart.name], chart.title), self._lang),
@@ -101,31 +121,30 @@ class _Blocks:
     def _printable(self, chart: Chart) -> Chart:
         return replace(chart, categories=tuple(map(self._shown, chart.categories)))
 
-    def _table(self, table: Table) -> Json:
-        columns = [column for column in table.columns if column.is_summary]
-        rows = list(self._rows(table))
-        measured = widths(columns, [[cell.main for cell in row] for row in rows])
-        return {
-            "kind": "table",
+    def _table(self, table: Table) -> Mapping[str, Json]:
+        named: dict[str, Json] = {
             "name": table.name,
             "caption": _said(caption(Word.TABLE, self._tables[table.name], table.title), self._lang),
-            "widths": measured.columns,
-            "is_turned": measured.is_turned,
-            "breaks": [column.kind is CellKind.TEXT for column in columns],
-            "aligned": ["right" if column.kind in RIGHT_ALIGNED else "left" for column in columns],
-            "heads": [_said(column.title, self._lang) for column in columns],
-            "rows": [[_pair(cell) for cell in row] for row in rows],
-            "empty": _said(table.empty or Word.NO_ROWS.text, self._lang),
-            "notes": [_said(note, self._lang) for note in table_notes(table, self._report)],
+        }
+        if table.row_count == 0:
+            return {"kind": "nothing", **named, "empty": _said(table.empty or Word.NO_ROWS.text, self._lang)}
+        notes: Json = [_said(note, self._lang) for note in table_notes(table)]
+        return {
+            "kind": "table",
+            **named,
+            **_grid(printed(table, self._report, self._lang, self._shown)),
+            "notes": notes,
         }
 
-    def _rows(self, table: Table) -> Iterator[list[Said]]:
-        for row in shown_rows(table):
-            yield [
-                self._printer.cell(cell, column.kind, LONGEST_PRINTED)
-                for cell, column in zip(row, table.columns, strict=True)
-                if column.is_summary
-            ]
+
+def _grid(table: PrintedTable) -> dict[str, Json]:
+    return {
+        "widths": table.widths.columns,
+        "is_turned": table.widths.is_turned,
+        "aligned": ["right" if each else "left" for each in table.is_right_aligned],
+        "heads": list(table.heads),
+        "rows": [{"cells": row, "is_long": index in table.long_rows} for index, row in enumerate(table.rows)],
+    }
 
 
 def _drawing(drawing: charts.Drawing) -> Json:

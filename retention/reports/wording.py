@@ -60,15 +60,17 @@ class Word(Enum):
         "These characters are not in the printed fonts, or cannot be seen; they are shown by their Unicode number. The CSV, "
         "XLSX, JSON and HTML files have the characters themselves.",
     )
+    READING = Text(
+        "时间均为 {zone} 时间。各表只列主要各列；方括号内为表的代号，全部行、列见文件夹 csv 中以其命名的文件，以及工作簿 "
+        "report.xlsx 中以其命名的工作表。",
+        "Times are those of {zone}. Tables show their main columns; each has a name in square brackets, under which the file "
+        "in the folder csv and the sheet of report.xlsx have all rows and columns.",
+    )
     ROWS = Text("行数", "Rows")
     ROWS_MORE = Text(
         "以上为前 {shown} 行，另有 {more} 行；全部 {all} 行、{columns} 列见 {file} 与工作簿 report.xlsx 的“{sheet}”工作表。",
         "The first {shown} rows; {more} more. All {all}, with all {columns} columns, are in {file} and in sheet “{sheet}” of "
         "report.xlsx.",
-    )
-    COLUMNS_MORE = Text(
-        "全部 {columns} 列见 {file} 与工作簿 report.xlsx 的“{sheet}”工作表。",
-        "All {columns} columns are in {file} and in sheet “{sheet}” of report.xlsx.",
     )
     SHEET = Text("工作表", "Sheet")
     SUMMARY = Text("数据摘要", "Summary of figures")
@@ -77,7 +79,6 @@ class Word(Enum):
     TITLE_PAGE = Text("首页", "Title page")
     VALUE = Text("数值", "Value")
     YES = Text("是", "yes")
-    ZONE = Text("时间均为 {zone} 时间。", "Times are those of {zone}.")
 
     def __init__(self, text: Text) -> None:
         self.text = text

@@ -102,7 +102,7 @@ def _write_book(workbook: xlsxwriter.Workbook, report: Report, lang: Lang, rows_
     for table in report.tables():
         rows = counted_rows(table)
         for name in sheet_names(table, rows_a_sheet):
-            sheet = workbook.add_worksheet(name, _RowSheet)
+            sheet = workbook.add_worksheet(name)
             _write_sheet(sheet, table, islice(rows, rows_a_sheet), report, lang, formats)
         if next(rows, None) is not None:  # asks for the end as well, where the count is compared
             raise ReportInconsistent(f"table {table.name}: more than {table.row_count} rows")
@@ -177,21 +177,19 @@ class _TitleSheet:
             self._line(f"{number}", on_one_line(table.title, self._lang), sheets, table.row_count, said)
 
 
-class _RowSheet(Worksheet):
-    """A sheet to which whole rows are added as XML, behind what was written cell by cell."""
-
-    def add_rows(self, rows: Iterable[str], width: int) -> int:
-        """The rows, of at most `width` cells each, stand below the first one; how many there were."""
-        self._write_single_row(1)
-        count = 0
-        for count, row in enumerate(rows, 1):
-            self.row_data_fh.write(row)
-        self._check_dimensions(count, width - 1)
-        return count
+def _add_rows(sheet: Worksheet, rows: Iterable[str], width: int) -> int:
+    """The rows, as XML and of at most `width` cells each, stand below the sheet's first one; how many there are."""
+    sheet._write_single_row(1)
+    count = 0
+    for row in rows:
+        sheet.row_data_fh.write(row)
+        count += 1
+    sheet._check_dimensions(count, width - 1)
+    return count
 
 
 def _write_sheet(
-    sheet: _RowSheet, table: Table, rows: Iterator[Row], report: Report, lang: Lang, formats: _Formats
+    sheet: Worksheet, table: Table, rows: Iterator[Row], report: Report, lang: Lang, formats: _Formats
 ) -> None:
     """One sheet: the heading and the rows."""
     sheet.freeze_panes(1, 0)
@@ -201,7 +199,7 @@ def _write_sheet(
         title = heading(column, lang, report)
         _put(sheet, 0, index, on_one_line(title, lang).replace(" / ", "\n"), formats.heading)
     styles = {kind: formats.of.get(kind, formats.text)._get_xf_index() for kind in CellKind}
-    last = sheet.add_rows(xml_rows(enumerate(rows, 2), table, report, lang, styles), len(table.columns))
+    last = _add_rows(sheet, xml_rows(enumerate(rows, 2), table, report, lang, styles), len(table.columns))
     sheet.autofilter(0, 0, last, len(table.columns) - 1)
     sheet.repeat_rows(0)
     sheet.set_landscape()

@@ -26,7 +26,7 @@ _FIRST_DAY = date(1900, 3, 1)
 """Excel counts a day in 1900 that there was not; before it, dates are text."""
 
 _OF_TEXT = frozenset({CellKind.TEXT, CellKind.ENTRIES, CellKind.FLAG})
-_DAY_ZERO = datetime(1899, 12, 30)
+_DAY_ZERO = datetime(1899, 12, 30)  # noqa: DTZ001 - Excel's dates have no zone
 _CUT = " […]"
 _ODD = re.compile("[&<>\x00-\x1f\ud800-\udfff\ufffe\uffff]|_x|\\A\\s|\\s\\Z")
 """What a text must not have to stand in XML, and in a cell, as it is."""
@@ -35,7 +35,9 @@ _ESCAPED = re.compile("_(?=x[0-9a-fA-F]{4}_)")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f]")
 
 
-def xml_rows(rows: Iterable[tuple[int, Row]], table: Table, report: Report, lang: Lang, styles: Styles) -> Iterator[str]:
+def xml_rows(
+    rows: Iterable[tuple[int, Row]], table: Table, report: Report, lang: Lang, styles: Styles
+) -> Iterator[str]:
     """Each of the numbered rows as a `row` element; 1 is the first row of a sheet. Empty cells are left out."""
     columns = [(_letters(index), column.kind) for index, column in enumerate(table.columns)]
     said = _Cells(report, lang, styles)

@@ -11,9 +11,10 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import Engine, create_engine, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
@@ -61,14 +62,19 @@ def fresh_database(server_url: str) -> Iterator[str]:
         _say(server_url, f"DROP DATABASE {name}{' WITH (FORCE)' if is_postgres else ''}")
 
 
-def _say(server_url: str, *statements: str) -> None:
-    engine = create_engine(
+@cache
+def _server(server_url: str) -> Engine:
+    """The server, of which SQLAlchemy asks once what it is; every connection is a new one, and closed after use."""
+    return create_engine(
         server_url,
         isolation_level="AUTOCOMMIT",
         poolclass=NullPool,
         connect_args={"connect_timeout": ANSWER_SECONDS},
     )
-    with engine.connect() as connection:
+
+
+def _say(server_url: str, *statements: str) -> None:
+    with _server(server_url).connect() as connection:
         for statement in statements:
             connection.execute(text(statement))
 
@@ -82,8 +88,7 @@ def _ping(server_url: str) -> None:
 
 def _disconnect_everyone(server_url: str, database: str) -> None:
     """MariaDB would wait for ever to drop a table that an open transaction has read."""
-    engine = create_engine(server_url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
-    with engine.connect() as connection:
+    with _server(server_url).connect() as connection:
         sessions = connection.execute(
             text("SELECT id FROM information_schema.processlist WHERE db = :database"), {"database": database}
         )

@@ -16,6 +16,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import pypdfium2
 import pytest
 
 from retention.clock import ManualClock
@@ -48,6 +49,7 @@ from retention.workflows.verify_evidence import verify_evidence
 from tests.many_cases import FIRST, put_cases
 from tests.small_service import Facts, Service, begin
 from tests.transfer_policy import CONSENT, with_transfers
+from tests.unit.retention.reports.printed_page import collisions
 from tests.workflow.conftest import POLICY, START, Provider, open_provider
 
 NAMES = ("acme-gmbh", "beta-gmbh", "gamma-gmbh", "delta-gmbh", "epsilon-gmbh", "zeta-gmbh")
@@ -353,6 +355,16 @@ def test_names_are_given_out_on_a_recorded_ground(november: Provider, tmp_path: 
 # --------------------------------------------------------------------------------------------------- verification
 
 
+def test_the_printed_report_is_short_and_nothing_in_it_runs_into_anything_else(
+    story: tuple[Provider, IssuedReport],
+) -> None:
+    printed = (story[1].folder / "report.pdf").read_bytes()
+    assert collisions(printed) == []
+    with pypdfium2.PdfDocument(printed) as opened:
+        assert len(opened) <= 10
+        assert all(page.get_width() < page.get_height() for page in opened), "no table has to be turned"
+
+
 def flip(path: Path, at: int) -> None:
     data = bytearray(path.read_bytes())
     data[at] ^= 0x01
@@ -456,7 +468,7 @@ FORGERIES = [
         id="a copy ended in another way",
     ),
     pytest.param(
-        lambda text: text.replace('"en": "overdue"}, "is_due": true', '"en": "on-time"}, "is_due": true', 1),
+        lambda text: text.replace('"en": "overdue"}, "why":', '"en": "on-time"}, "why":', 1),
         "citation-wrong",
         "table statement",
         id="a case was on time, and the figures do not count it",

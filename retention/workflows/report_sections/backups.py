@@ -8,7 +8,7 @@ from retention.catalog.report_queries import unknown_sets
 from retention.reports.document import Column, Figure, Section, Text
 from retention.workflows.report_sections.deletions import Deletions
 from retention.workflows.report_sections.sources import ENTRIES, Sources, cited, table_of
-from retention.workflows.report_sections.words import CASE, DATASET, END_STATE, REASON, STORE, count, instant
+from retention.workflows.report_sections.words import CASE, DATASET, END_STATE, REASON, STORE, below, count, instant
 
 _SET = Column("set", Text("备份集", "Backup set"))
 _NOTE = Text(
@@ -18,20 +18,25 @@ _NOTE = Text(
     "rotation and locks let it be deleted, and empty where somebody has to decide.",
 )
 
+_DRILLS_NOTE = Text(
+    "“重放”为重放的删除数，“移除”为移除的对象数，“不明”为无从判断的文件数，“未演练”为演练所略去的文件数。",
+    "Replayed are deletions, removed are items; unknown are files of which nothing could be told, left out are those that "
+    "the rehearsal passed over.",
+)
+
 
 def backups(sources: Sources, found: Deletions) -> Section:
     """Sets in quarantine or not gone yet, restores and rehearsals, and unknown sets."""
     waiting = (
         CASE,
-        *sources.names.columns(),
+        *below(*sources.names.columns()),
         DATASET,
-        STORE,
-        _SET,
+        *below(STORE, _SET),
         Column("set_id", Text("备份集代号", "Set id"), is_summary=False),
         END_STATE,
-        REASON,
+        *below(REASON),
         Column("refusal", Text("拒绝证明", "Refusal of a read"), weight=3),
-        instant("until", "可删除", "Deletion possible from"),
+        instant("until", "可删除", "Possible from"),
         instant("told_at", "记载", "Recorded", is_summary=False),
         ENTRIES,
     )
@@ -39,12 +44,12 @@ def backups(sources: Sources, found: Deletions) -> Section:
         instant("at", "时间", "Time"),
         Column("what", Text("种类", "What")),
         STORE,
-        _SET,
-        count("replayed", "重放的删除", "Deletions replayed"),
-        count("removed", "移除的对象", "Items removed"),
-        count("unknown", "不明文件", "Unknown files"),
-        count("left_out", "未演练文件", "Files left out"),
-        count("seconds", "用时（秒）", "Seconds"),
+        *below(_SET),
+        count("replayed", "重放", "Replayed"),
+        count("removed", "移除", "Removed"),
+        count("unknown", "不明", "Unknown"),
+        count("left_out", "未演练", "Left out"),
+        count("seconds", "秒", "Seconds"),
         ENTRIES,
     )
     scan = cited(sources.events.last_scan)
@@ -54,7 +59,9 @@ def backups(sources: Sources, found: Deletions) -> Section:
         (
             _NOTE,
             table_of("backup-sets", Text("隔离及待删除的备份集", "Backup sets that wait"), waiting, found.sets),
-            table_of("drills", Text("恢复与演练", "Restores and rehearsals"), drills, sources.events.drills),
+            table_of(
+                "drills", Text("恢复与演练", "Restores and rehearsals"), drills, sources.events.drills, _DRILLS_NOTE
+            ),
             table_of(
                 "unknown-sets",
                 Text("不符合任何系列的备份集", "Sets that fit no series"),

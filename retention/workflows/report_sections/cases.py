@@ -11,6 +11,7 @@ from retention.workflows.report_sections.words import (
     DATASET,
     END_STATE,
     REASON,
+    below,
     count,
     instant,
 )
@@ -28,31 +29,31 @@ def cases(sources: Sources, found: Deletions) -> Section:
     """The cases and their copies."""
     columns = (
         CASE,
-        *sources.names.columns(),
+        *below(*sources.names.columns()),
         Column("clause", Text("条款", "Clause"), weight=1),
-        Column("rule", Text("规则", "Rule")),
+        *below(Column("rule", Text("规则", "Rule"))),
         Column("service", Text("服务", "Service"), is_summary=False),
-        DATASET,
+        *below(DATASET),
         Column("status", Text("状态", "Status")),
+        *below(Column("why", Text("原因", "Why"), weight=3)),
         Column("is_due", Text("计入", "Counted"), CellKind.FLAG, is_summary=False),
         instant("started_at", "起始事实", "Started", is_summary=False),
         instant("due_at", "应删除", "Due"),
-        instant("complete_by", "应完成", "Complete by"),
-        instant("shredded_at", "密钥销毁", "Keys destroyed"),
-        instant("unrecoverable_at", "密钥不可恢复", "Keys unrecoverable"),
-        instant("done_at", "完成", "Done"),
+        *below(instant("complete_by", "应完成", "Complete by")),
+        instant("shredded_at", "密钥销毁", "Keys destroyed", is_summary=False),
+        instant("unrecoverable_at", "密钥不可恢复", "Keys gone"),
+        *below(instant("done_at", "完成", "Done")),
         count("copies_left", "待处理副本", "Copies left", is_summary=False),
-        Column("why", Text("原因", "Why"), weight=3),
         ENTRIES,
     )
     copies = (
         CASE,
         DATASET,
-        COPY,
+        *below(COPY),
         END_STATE,
         instant("verified_at", "核验", "Verified"),
-        instant("until", "至", "Until"),
-        count("items_erased", "已删对象", "Items erased"),
+        *below(instant("until", "至", "Until")),
+        count("items_erased", "已删", "Erased"),
         REASON,
         ENTRIES,
     )
@@ -66,7 +67,11 @@ def cases(sources: Sources, found: Deletions) -> Section:
                 Text("各副本的结果", "Outcome of each copy"),
                 copies,
                 found.copies,
-                Text("没有结果的副本尚未走到最后一步。", "A copy without an outcome has not come to its end yet."),
+                Text(
+                    "副本写作“用途/存储@备份系列”；“已删”为已删除的对象数。没有结果的副本尚未走到最后一步。",
+                    "A copy is written role/store@backup series; erased is the number of items. A copy without an outcome "
+                    "has not come to its end yet.",
+                ),
             ),
         ),
     )

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 from retention.reports.document import Block, Column, Figure, Row, Section, Text
 from retention.workflows.report_sections.sources import ENTRIES, Sources, cited, table_of
-from retention.workflows.report_sections.words import CASE, count, instant
+from retention.workflows.report_sections.words import CASE, below, count, instant
 
 _NOTE = Text(
-    "账本被改动时不能制作报告，`retention verify` 指出被改动之处；因此本表没有“账本被改动”一类。",
-    "No report can be made from a ledger that was changed, and `retention verify` names the place; so no row tells that.",
+    "账本被改动时不能制作报告，retention verify 指出被改动之处；因此本表没有“账本被改动”一类。",
+    "No report can be made from a ledger that was changed, and retention verify names the place; so no row tells that.",
 )
 
 
@@ -21,7 +21,7 @@ def changes(sources: Sources) -> Section:
         Column("version", Text("版本", "Version")),
         Column("hash", Text("散列", "Hash"), weight=3),
         instant("effective_at", "施行", "Effective"),
-        instant("adopted_at", "采用", "Adopted"),
+        *below(instant("adopted_at", "采用", "Adopted")),
         Column("file", Text("文件", "File"), is_summary=False),
         ENTRIES,
     )

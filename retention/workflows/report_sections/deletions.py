@@ -101,6 +101,7 @@ def _case_row(sources: Sources, strand: ReportedStrand, stood: Stood) -> Row:
         strand.service or ALL_SERVICES,
         record.strand.dataset,
         STANDINGS[stood.standing],
+        why(stood),
         stood.is_due,
         case.started_at,
         record.strand.due.at,
@@ -109,7 +110,6 @@ def _case_row(sources: Sources, strand: ReportedStrand, stood: Stood) -> Row:
         keys.unrecoverable_at if keys and not keys.waiting_count else None,
         stood.done_at,
         stood.left_count,
-        why(stood),
         cited(
             strand.opened_entry,
             strand.dates_entry,

@@ -12,7 +12,7 @@ from retention.model.hold import Hold
 from retention.reports.document import CellKind, Column, Figure, Row, Section, Text
 from retention.workflows.report_sections.deletions import Deletions
 from retention.workflows.report_sections.sources import ENTRIES, Sources, cited, table_of
-from retention.workflows.report_sections.words import CASE, COPY, DATASET, END_STATE, REASON, instant
+from retention.workflows.report_sections.words import CASE, COPY, DATASET, END_STATE, REASON, below, instant
 
 
 def exceptions(sources: Sources, found: Deletions) -> Section:
@@ -20,20 +20,20 @@ def exceptions(sources: Sources, found: Deletions) -> Section:
     who = sources.names.columns()
     kept = (
         CASE,
-        *who,
+        *below(*who),
         DATASET,
-        Column("store", Text("存储（仅就其中对象）", "Store (of single objects)")),
+        *below(Column("store", Text("存储（仅就其中对象）", "Store (of single objects)"))),
         Column("basis", Text("法律依据", "Legal basis"), weight=3),
         instant("until", "保存至", "Kept until"),
         ENTRIES,
     )
     bad = (
         CASE,
-        *who,
+        *below(*who),
         DATASET,
-        COPY,
+        *below(COPY),
         END_STATE,
-        instant("until", "至", "Until"),
+        *below(instant("until", "至", "Until")),
         REASON,
         ENTRIES,
     )
@@ -81,13 +81,13 @@ def _hold_columns(sources: Sources) -> tuple[Column, ...]:
     return (
         *sources.names.columns(),
         Column("hold", Text("保全编号", "Hold")),
-        DATASET,
+        *below(DATASET),
         Column("authority", Text("机关", "Authority"), weight=3),
-        *ground,
+        *below(*ground),
         instant("placed_at", "自", "Placed"),
-        instant("review_at", "复核", "Review"),
+        *below(instant("review_at", "复核", "Review")),
         instant("released_at", "解除", "Released"),
-        Column("stands", Text("期末有效", "Stands at the end"), CellKind.FLAG),
+        Column("stands", Text("期末有效", "Stands"), CellKind.FLAG, 1),
         ENTRIES,
     )
 

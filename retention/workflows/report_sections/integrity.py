@@ -10,9 +10,9 @@ from retention.workflows.report_sections.words import count, instant
 
 _NOTE = Text(
     "文件 consistency.json 证明账本在报告期内只增不改，checkpoint 是签名的账本头，report-issued.tlog-proof 证明本报告的清单"
-    "已记入账本。`retention verify` 离线核对这一切。",
+    "已记入账本。retention verify 离线核对这一切。",
     "The file consistency.json proves that the ledger only grew in the period, checkpoint is its signed head, and "
-    "report-issued.tlog-proof proves that this report's manifest is in it. `retention verify` checks all of it offline.",
+    "report-issued.tlog-proof proves that this report's manifest is in it. retention verify checks all of it offline.",
 )
 
 

@@ -59,10 +59,10 @@ def articles() -> tuple[Article, ...]:
 def law(last_day: date, tables: Iterable[str]) -> Section:
     """The articles that were in force on the last day of the period. tables: those that the report has."""
     columns = (
-        Column("law", Text("法律", "Law"), weight=3),
+        Column("law", Text("法律", "Law"), weight=2),
         Column("article", Text("条", "Article"), weight=1),
-        Column("asks", Text("要求", "What it asks for"), weight=5),
-        Column("shown_in", Text("见表", "Tables"), weight=3),
+        Column("asks", Text("要求", "What it asks for"), weight=9),
+        Column("shown_in", Text("见表", "Tables"), weight=2),
         Column("in_force", Text("施行", "In force from"), CellKind.DAY, is_summary=False),
         Column("sure", Text("可靠程度", "Sure"), weight=1),
     )

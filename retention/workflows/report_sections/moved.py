@@ -9,7 +9,7 @@ from retention.catalog import transfers as transfer_rows
 from retention.model.transfer_copy import CopyState
 from retention.reports.document import CellKind, Column, Row, Table, Text
 from retention.workflows.report_sections.sources import ENTRIES, Sources, cited, table_of
-from retention.workflows.report_sections.words import DATASET, STORE, count, instant
+from retention.workflows.report_sections.words import DATASET, STORE, below, count, instant
 
 _STATES = {
     CopyState.RUNNING: Text("未完成", str(CopyState.RUNNING)),
@@ -31,19 +31,19 @@ def moved_tables(sources: Sources) -> tuple[Table, ...]:
 def _columns(sources: Sources) -> tuple[Column, ...]:
     return (
         Column("copy", Text("传输编号", "Copy")),
-        *sources.names.columns(),
-        DATASET,
+        *below(*sources.names.columns()),
+        *below(DATASET),
         STORE,
-        Column("territory", Text("目的地", "Destination")),
+        *below(Column("territory", Text("目的地", "Destination"))),
         count("items", "条目", "Items"),
-        Column("bytes", Text("数据量", "Bytes"), CellKind.BYTES),
+        *below(Column("bytes", Text("数据量", "Bytes"), CellKind.BYTES)),
         Column("state", Text("状态", "State")),
         Column("reason", Text("中止原因", "Why stopped"), is_summary=False),
         Column("consent", Text("同意（代号）", "Consent (pseudonym)")),
-        Column("measure", Text("法律措施", "Legal measure")),
+        *below(Column("measure", Text("法律措施", "Legal measure"))),
         instant("first_at", "首批", "First batch", is_summary=False),
         instant("last_at", "末批", "Last batch", is_summary=False),
-        Column("decision", Text("决定编号", "Decision")),
+        *below(Column("decision", Text("决定编号", "Decision"))),
         ENTRIES,
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from retention.model.policy import Policy
-from retention.reports.document import Block, Chart, Column, Figure, Row, Section, Series, Text
+from retention.reports.document import Block, Cell, Chart, Column, Figure, Row, Section, Series, Text
 from retention.workflows.report_sections.deletions import ALL_SERVICES, Deletions, Tally
 from retention.workflows.report_sections.sources import Sources, table_of
 from retention.workflows.report_sections.standing import Standing
@@ -16,22 +16,25 @@ CLAUSES = ("6.10", "6.11", "6.12")
 
 _NOTE = Text(
     "“应完成”指缓冲期在报告期结束前已届满、且在报告期开始前尚未完成的删除；一次删除是一个案件中的一个数据集。"
-    "“按期”指核验无残留且密钥在一切旧副本中不可恢复之时不晚于应完成时间；“中止”指保全或法定保存期限使其不能继续。"
-    "每一数字都是表 cases 中“计入”为真且状态相同的行数，账本条目见该表。",
+    "“按期”指核验无残留且密钥在一切旧副本中不可恢复之时不晚于应完成时间，“迟延”指晚于该时间；“逾期”指已过该时间而尚未完成，"
+    "“期内”指尚未完成而未过该时间；“中止”指保全或法定保存期限使其不能继续；“恢复”指客户在不可逆之前返回；“尚余副本”指已完成者中"
+    "尚有副本待处理的。每一数字都是表 cases 中“计入”为真且状态相同的行数，账本条目见该表。",
     "Due: a deletion whose buffer was over before the period ended and that was not done before it began; one deletion is "
     "one dataset of one case. On time: a look that found nothing, and keys that nothing can recover, no later than it had "
-    "to be complete. Stopped: a hold or a statutory minimum forbids to go on. Every figure counts the rows of table cases "
+    "to be complete; late: after that. Overdue: not done although that time is over; open: not done, and it is not over. "
+    "Stopped: a hold or a statutory minimum forbids to go on. Back: the customer came back in time. Copies left: of those "
+    "done, where a copy waits for its deletion. Every figure counts the rows of table cases "
     "with this status that are marked as counted; their ledger entries stand there.",
 )
 _MEASURES = (
     count("due", "应完成", "Due"),
-    count("on_time", "按期完成", "Done on time"),
-    count("late", "逾期完成", "Done late"),
-    count("overdue", "逾期未完成", "Overdue"),
+    count("on_time", "按期", "On time"),
+    count("late", "迟延", "Late"),
+    count("overdue", "逾期", "Overdue"),
     count("stopped", "中止", "Stopped"),
-    count("open", "期限内", "Open, in time"),
-    count("brought_back", "已恢复", "Brought back"),
-    count("with_copies_left", "其中尚有副本待处理", "Of those done, with a copy left"),
+    count("open", "期内", "Open"),
+    count("brought_back", "恢复", "Back"),
+    count("with_copies_left", "尚余副本", "Copies left"),
 )
 _SHOWN = (Standing.ON_TIME, Standing.LATE, Standing.OVERDUE, Standing.STOPPED, Standing.OPEN, Standing.BROUGHT_BACK)
 _GROUPS: Mapping[str, tuple[str, Text, Text]] = {
@@ -58,9 +61,9 @@ def statement(sources: Sources, found: Deletions) -> Section:
     for name, (table, title, heading) in _GROUPS.items():
         titles = _titles(name, sources.in_force)
         groups = dict(sorted(found.groups.get(name, {}).items()))
-        columns = (Column(name, heading), Column(f"{name}_title", Text("名称", "Title")), *_MEASURES)
-        rows = ((row[0], titles.get(str(row[0]), ""), *row[1:]) for row in _rows(groups))
-        blocks.append(table_of(table, title, columns, rows))
+        named = (Column(f"{name}_title", Text("名称", "Title"), is_below=True),) if titles else ()
+        rows = ((row[0], *(titles.get(str(row[0])) for _ in named), *row[1:]) for row in _rows(groups))
+        blocks.append(table_of(table, title, (Column(name, heading), *named, *_MEASURES), rows))
         if groups:
             blocks.append(_chart(table, title, groups))
     return Section(Text("按协议条款的执行情况", "Statement by clause"), tuple(blocks))
@@ -73,7 +76,7 @@ def figures(found: Deletions) -> Iterator[Figure]:
     for standing in _SHOWN:
         bad = standing is Standing.OVERDUE and total.standings[standing] > 0
         words = STANDINGS[standing]
-        title = Text(f"其中：{words.zh}", f"Of those: {words.en}")
+        title = Text(f"应完成的删除：{words.zh}", f"Deletions due: {words.en}")
         yield Figure(title, total.standings[standing], "cases", needs_attention=bad)
 
 
@@ -88,12 +91,14 @@ def _rows(groups: Mapping[str, Tally]) -> Iterator[Row]:
         yield (value, *measured(tally))
 
 
-def _titles(group: str, policy: Policy) -> dict[str, str]:
+def _titles(group: str, policy: Policy) -> Mapping[str, Cell]:
     match group:
         case "rule":
             return {name: rule.title for name, rule in policy.rules.items()}
         case "service":
-            return {name: service.title for name, service in policy.services.items()} | {ALL_SERVICES: "全部 / all"}
+            return {name: service.title for name, service in policy.services.items()} | {
+                ALL_SERVICES: Text("全部", "all")
+            }
         case "dataset":
             return {name: dataset.title for name, dataset in policy.datasets.items()}
         case _:
@@ -104,5 +109,6 @@ def _chart(table: str, title: Text, groups: Mapping[str, Tally]) -> Chart:
     series = tuple(
         Series(STANDINGS[standing], tuple(tally.standings[standing] for tally in groups.values()))
         for standing in _SHOWN
+        if any(tally.standings[standing] for tally in groups.values())
     )
     return Chart(f"chart-{table}", title, tuple(groups), series, Text("次", "deletions"), table)

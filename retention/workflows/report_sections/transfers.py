@@ -19,7 +19,7 @@ from retention.transfers.law import Thresholds, thresholds_at
 from retention.workflows.report_sections.moved import moved_tables
 from retention.workflows.report_sections.sources import ENTRIES, Sources, cited, table_of
 from retention.workflows.report_sections.spool import Spool
-from retention.workflows.report_sections.words import DATASET, count, instant
+from retention.workflows.report_sections.words import DATASET, below, count, instant
 
 _DESTINATION = Column("destination", Text("目的地", "Destination"))
 _RECIPIENT = Column("recipient", Text("接收方", "Recipient"))
@@ -66,9 +66,9 @@ def transfers(sources: Sources, found: Transfers) -> Section:
         _DESTINATION,
         DATASET,
         count("allowed", "允许", "Allowed"),
-        count("needs_information", "信息不足", "Information missing"),
+        count("needs_information", "信息不足", "Incomplete"),
         count("denied", "不允许", "Denied"),
-        count("used", "期内首次使用", "First used in the period"),
+        count("used", "期内首用", "First used"),
     )
     return Section(
         Text("出境", "Transfers abroad"),
@@ -110,15 +110,15 @@ def _summary(found: Transfers) -> Iterator[Row]:
 def _decision_columns(sources: Sources) -> tuple[Column, ...]:
     return (
         Column("decision", Text("决定编号", "Decision")),
-        instant("decided_at", "时间", "Time"),
-        *sources.names.columns(),
-        DATASET,
+        *below(instant("decided_at", "时间", "Time")),
+        *sources.names.columns()[:1],
+        *below(*sources.names.columns()[1:], DATASET),
         Column("source", Text("来源地", "From"), is_summary=False),
         _DESTINATION,
-        _RECIPIENT,
+        *below(_RECIPIENT),
         Column("purpose", Text("目的", "Purpose"), is_summary=False),
         Column("verdict", Text("结论", "Verdict")),
-        Column("grounds", Text("依据", "Grounds"), weight=3),
+        *below(Column("grounds", Text("依据", "Grounds"), weight=3)),
         Column("measure", Text("法律措施", "Legal measure")),
         count("persons", "人数", "Persons"),
         count("sensitive_persons", "敏感信息人数", "Persons, sensitive", is_summary=False),
@@ -155,13 +155,13 @@ def _decision_row(sources: Sources, decided: DecidedTransfer) -> Row:
 def _consent_columns(sources: Sources) -> tuple[Column, ...]:
     return (
         *sources.names.columns(),
-        Column("consent", Text("同意（代号）", "Consent (pseudonym)")),
+        *below(Column("consent", Text("同意（代号）", "Consent (pseudonym)"))),
         DATASET,
         _DESTINATION,
-        _RECIPIENT,
+        *below(_RECIPIENT),
         Column("purpose", Text("目的", "Purpose"), is_summary=False),
         instant("given_at", "给出", "Given"),
-        instant("valid_until", "有效至", "Valid until"),
+        *below(instant("valid_until", "有效至", "Valid until")),
         instant("withdrawn_at", "撤回", "Withdrawn"),
         Column("separate", Text("单独", "Separate"), CellKind.FLAG, is_summary=False),
         ENTRIES,
@@ -221,15 +221,15 @@ def _commitment(sources: Sources, fact: Fact) -> str:
 
 _MEASURES = (
     Column("measure", Text("措施", "Measure")),
-    Column("kind", Text("种类", "Kind")),
+    *below(Column("kind", Text("种类", "Kind"))),
     Column("number", Text("编号", "Number")),
     Column("datasets", Text("数据集", "Datasets")),
-    Column("destinations", Text("目的地", "Destinations")),
+    *below(Column("destinations", Text("目的地", "Destinations"))),
     Column("recipients", Text("接收方", "Recipients"), is_summary=False),
     Column("assessment", Text("影响评估", "Impact assessment")),
     instant("valid_from", "有效自", "Valid from", is_summary=False),
     instant("valid_until", "有效至", "Valid until"),
-    Column("policy", Text("策略版本", "Policy version"), weight=1),
+    *below(Column("policy", Text("策略版本", "Policy version"), weight=1)),
     ENTRIES,
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import MappingProxyType
 
 from retention.model.copy import EndState
@@ -57,7 +58,7 @@ END_STATES = MappingProxyType(
 
 CASE = Column("case", Text("案件", "Case"))
 DATASET = Column("dataset", Text("数据集", "Dataset"))
-COPY = Column("copy", Text("副本（用途/存储@备份系列）", "Copy (role/store@backup series)"), weight=3)
+COPY = Column("copy", Text("副本", "Copy"), weight=3)
 STORE = Column("store", Text("存储", "Store"))
 END_STATE = Column("end_state", Text("结果", "End state"))
 REASON = Column("reason", Text("原因", "Reason"), weight=4)
@@ -71,6 +72,11 @@ def instant(name: str, zh: str, en: str, *, is_summary: bool = True) -> Column:
 def count(name: str, zh: str, en: str, *, is_summary: bool = True) -> Column:
     """A column of numbers."""
     return Column(name, Text(zh, en), CellKind.COUNT, 1, is_summary=is_summary)
+
+
+def below(*columns: Column) -> tuple[Column, ...]:
+    """The columns as they are printed in the cell of the one before them, each on a line of its own."""
+    return tuple(replace(column, is_below=True) for column in columns)
 
 
 def outcome(state: EndState | None) -> Text | None:

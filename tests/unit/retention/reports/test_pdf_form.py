@@ -12,10 +12,11 @@ import pypdfium2
 import pytest
 import typst
 
-from retention.reports.document import CellKind, Column, Lang, Report, Section, Text
+from retention.reports.document import Cell, CellKind, Column, Lang, Report, Row, Section, Text
 from retention.reports.glyphs import EUROPEAN, Glyphs
 from retention.reports.pdf_form import typeset
-from tests.unit.retention.reports.sample_report import exceptions, sample_report
+from tests.unit.retention.reports.printed_page import collisions
+from tests.unit.retention.reports.sample_report import START, exceptions, sample_report
 
 
 @cache
@@ -43,7 +44,7 @@ def with_names(*names: str) -> Report:
 @pytest.mark.parametrize("lang", list(Lang))
 def test_every_page_can_be_drawn_and_has_something_on_it(lang: Lang) -> None:
     with pypdfium2.PdfDocument(document(lang)) as opened:
-        assert len(opened) == 8
+        assert len(opened) == 7
         for page in opened:
             assert len(set(page.render(scale=0.2).to_pil().tobytes())) > 8
 
@@ -62,12 +63,12 @@ def test_every_page_can_be_drawn_and_has_something_on_it(lang: Lang) -> None:
                 "本期完成的删除",
                 "（续）",
                 "图 2",
-                "第 3 页，共 8 页",
+                "第 3 页，共 7 页",
             ],
         ),
         (
             Lang.EN,
-            ["Report on the deletion", "Report number", "Contents", "Summary of figures", "Table 1", "Page 3 of 8"],
+            ["Report on the deletion", "Report number", "Contents", "Summary of figures", "Table 1", "Page 3 of 7"],
         ),
         (Lang.BOTH, ["完整性", "Integrity", "2.1", "完成的删除", "Completed", "按期完成 / in time", "▲ 需关注"]),
     ],
@@ -162,10 +163,83 @@ def test_it_is_an_archive_document_of_the_day_on_which_it_was_made() -> None:
     assert about["CreationDate"].startswith("D:20260403011542")
 
 
-def test_a_table_of_many_columns_is_turned() -> None:
+@pytest.mark.parametrize("lang", list(Lang))
+def test_nothing_runs_into_anything_else_or_off_the_page(lang: Lang) -> None:
+    assert collisions(document(lang)) == []
+
+
+WIDE = ("W" * 60, "@" * 200, "一" * 200, "（" * 40 + "数" * 9 + "）" * 40, "〖" * 50, "\U0002a6a5" * 30, "Ж" * 90)
+
+
+def long_rows(kinds: list[CellKind], count: int) -> Report:
+    """A table of columns of these kinds, all of whose cells are as long as any may be, and its heading too."""
+    title = Text("非常之长而又不能分开的列标题", "Customer (pseudonym) / Unreasonablyverylongwords inaheading")
+    columns = tuple(Column(f"c{chr(97 + n)}", title, kind) for n, kind in enumerate(kinds))
+    cells: dict[CellKind, Cell] = {
+        CellKind.TEXT: Text("依法保存并隔离", "incomprehensibilities"),
+        CellKind.INSTANT: START,
+        CellKind.COUNT: 10**15,
+    }
+    rows: list[Row] = [tuple(cells[kind] for kind in kinds)]
+    rows += [tuple(wide if kind is CellKind.TEXT else None for kind in kinds) for wide in WIDE]
+    table = replace(exceptions(), columns=columns, rows=lambda: iter(rows[:count]), row_count=min(count, len(rows)))
+    return replace(sample_report(), sections=(Section(table.title, (table,)),), figures=())
+
+
+@pytest.mark.parametrize(
+    ("kinds", "is_turned"),
+    [
+        pytest.param([CellKind.TEXT] * 6, False, id="six columns of words"),
+        pytest.param([CellKind.TEXT] * 10, True, id="ten columns of words"),
+        pytest.param([CellKind.TEXT] * 24, True, id="more columns than fit on any page"),
+        pytest.param([CellKind.TEXT, CellKind.INSTANT, CellKind.COUNT] * 4, True, id="columns of every kind"),
+    ],
+)
+@pytest.mark.parametrize("lang", [Lang.EN, Lang.BOTH])
+def test_what_is_very_long_is_broken_within_its_column(kinds: list[CellKind], is_turned: bool, lang: Lang) -> None:
+    printed = typeset(long_rows(kinds, 99), lang)
+    assert [said for said in collisions(printed) if not said.startswith("page 1")] == []
+    with pypdfium2.PdfDocument(printed) as opened:
+        assert (opened[2].get_width() > opened[2].get_height()) is is_turned
+
+
+def test_tables_that_are_too_wide_share_turned_pages() -> None:
     columns = tuple(Column(f"c{chr(97 + n)}", Text(f"第{n}列", f"Column {n}"), CellKind.INSTANT) for n in range(12))
-    table = replace(exceptions(), columns=columns, rows=lambda: iter([(None,) * 12]), row_count=1)
-    report = replace(sample_report(), sections=(Section(table.title, (table,)),), figures=())
+    tables = [
+        replace(exceptions(), name=name, columns=columns, rows=lambda: iter([(START,) * 12]), row_count=1)
+        for name in "abc"
+    ]
+    *wide, narrow = [Section(table.title, (table,)) for table in (*tables, exceptions())]
+    report = replace(sample_report(), sections=(*wide, narrow), figures=())
     with pypdfium2.PdfDocument(typeset(report, Lang.ZH)) as opened:
         sizes = [page.get_width() > page.get_height() for page in opened]
-    assert sizes == [False, False, False, True]
+    assert sizes == [False, False, True, False]
+
+
+def test_a_column_in_which_nothing_stands_is_not_printed() -> None:
+    rows: list[Row] = [(name, None, "", "c", None) for name in ("a", "b")]
+    table = replace(exceptions(), rows=lambda: iter(rows), row_count=2)
+    report = replace(sample_report(), sections=(Section(table.title, (table,)),), figures=())
+    said = pages(typeset(report, Lang.EN))[2]
+    assert "State" in said
+    assert not any(head in said for head in ("Copy", "Reason", "Since"))
+
+
+def test_columns_below_each_other_share_a_cell_and_a_missing_date_is_a_dash() -> None:
+    columns = (
+        Column("case", Text("案件", "Case")),
+        Column("why", Text("原因", "Why"), is_below=True),
+        Column("due", Text("到期", "Due"), CellKind.INSTANT),
+        Column("done", Text("完成", "Done"), CellKind.INSTANT, is_below=True),
+    )
+    rows: list[Row] = [("case-1", "held", START, None), ("case-2", None, None, START)]
+    table = replace(exceptions(), columns=columns, rows=lambda: iter(rows), row_count=2)
+    report = replace(sample_report(), sections=(Section(table.title, (table,)),), figures=())
+    said = pages(typeset(report, Lang.EN))[2].replace(" ", "")
+    assert "Case/WhyDue/Done" in said
+    assert "case-1held2026-01-0500:30—case-2—2026-01-0500:30" in said
+
+
+def test_what_needs_attention_stands_first_in_the_summary() -> None:
+    summary = pages(document(Lang.EN))[1]
+    assert summary.index("Not completed in time") < summary.index("Deletions completed")
