@@ -138,6 +138,7 @@ def put_copy(session: Session, strand_id: str, status: CopyStatus, entry: int | 
     row.seen_count, row.seen_bytes, row.gone_count = status.seen_count, status.seen_bytes, status.gone_count
     row.sealed_count, row.sealable_count = status.sealed_count, status.sealable_count
     row.verified_at, row.empty_looks = status.verified_at, status.empty_looks
+    row.kept_until = status.kept_until
     row.entry = entry if entry is not None else row.entry
     session.add(row)
     session.flush()
@@ -376,6 +377,7 @@ def _status(copy: Copy, row: CopyRow | None, sets: tuple[SetEnd, ...]) -> CopySt
         row.verified_at,
         row.entry,
         sets,
+        row.kept_until,
     )
 
 

@@ -295,4 +295,5 @@ def _status(copy: Copy, row: Row[Any] | None, sets: tuple[SetEnd, ...]) -> CopyS
         verified_at=row.verified_at,
         entry=row.entry,
         sets=sets,
+        kept_until=row.kept_until,
     )

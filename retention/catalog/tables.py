@@ -141,6 +141,7 @@ class CopyRow(SQLModel, table=True):
     sealable_count: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
     empty_looks: int = 0
     verified_at: datetime | None = Field(default=None, sa_column=_instant())
+    kept_until: datetime | None = Field(default=None, sa_column=_instant())
     entry: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
 
 

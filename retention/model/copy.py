@@ -122,7 +122,8 @@ class CopyStatus:
     seen_count: the most items ever seen there before anything was removed. sealed_count: of the `sealable_count` items
     with content that were looked into, how many were sealed under the customer's keys. empty_looks: in how many runs
     nothing was found where something had been seen. entry: the ledger entry that tells the end state. sets: of a backup,
-    how each set ended that may have held it.
+    how each set ended that may have held it. kept_until: the last date (aware UTC) until which a statutory minimum by written
+    date has kept something of it, also when that is over; None where it never did.
     """
 
     copy: Copy
@@ -138,3 +139,4 @@ class CopyStatus:
     verified_at: datetime | None = None
     entry: int | None = None
     sets: tuple[SetEnd, ...] = ()
+    kept_until: datetime | None = None

@@ -49,6 +49,14 @@ class StrandRecord:
     settled_at: datetime | None = None
 
     @property
+    def deadline(self) -> datetime:
+        """By when it has to be complete: as the case says, and as long after the law kept something of it last."""
+        complete_by = self.strand.complete_by
+        length = complete_by.at - complete_by.from_at
+        kept = [status.kept_until + length for status in self.copies if status.kept_until is not None]
+        return max([complete_by.at, *kept])
+
+    @property
     def waits_for_keys(self) -> bool:
         """Whether an old copy of the key store could still open something of it."""
         return any(key.unrecoverable_at is None for key in self.keys)

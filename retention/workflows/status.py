@@ -113,7 +113,7 @@ def _state(record: CaseRecord) -> str:
 
 def is_overdue(record: StrandRecord, block: Block | None, now: datetime) -> bool:
     """Whether the strand should have been gone by now; a hold or a statutory minimum excuses it, a wait for keys not."""
-    if now <= record.strand.complete_by.at or record.state in (StrandState.CERTIFIED, StrandState.BROUGHT_BACK):
+    if now <= record.deadline or record.state in (StrandState.CERTIFIED, StrandState.BROUGHT_BACK):
         return False
     if block is not None and block.kind in (BlockKind.HELD, BlockKind.KEPT_BY_LAW, BlockKind.WAITING_FOR_COPIES):
         return False

@@ -665,3 +665,22 @@ def test_whoever_is_killed_leaves_no_half_bundle(service: Service) -> None:
     assert not Path("bundles/out").exists()
     service.done("report", *this_year(), "--out", "bundles/out")
     service.done("verify", "bundles/out")
+
+
+def test_what_the_law_kept_is_done_on_time_when_it_goes_once_it_may(provider: Provider, tmp_path: Path) -> None:
+    provider.tell("service-activated", "acme-gmbh", service="training")
+    provider.put_log("acme-gmbh", "today.log", provider.clock.now())
+    provider.tell("deletion-ordered", "acme-gmbh", ground="order", dataset="logs")
+    first_day = START.date()
+    provider.run()
+    provider.pass_time(days=60)
+    provider.run()
+    assert not provider.case("acme-gmbh").is_overdue
+    provider.pass_time(days=122)
+    provider.run()
+    provider.pass_time(hours=1)
+    last_day = provider.clock.now().date()
+    report = compile_report(provider.deployment, ReportOrder(first_day, last_day, Lang.EN), tmp_path / "report")
+    (row,) = table(report.folder, "cases")
+    assert (row["status"], row["why"]) == ("on-time", "a statutory minimum")
+    assert not check(provider.deployment, report.folder).findings

@@ -74,8 +74,9 @@ def standing_of(strand: ReportedStrand, holds: Sequence[Hold], period: Period) -
         return Stood(Standing.BROUGHT_BACK, is_due, None, None, None, 0)
     is_due = record.strand.due.at < until and not (done_at is not None and done_at < period.start_at)
     if done_at is not None and done_at < until:
-        if done_at <= record.strand.complete_by.at:
-            return Stood(Standing.ON_TIME, is_due, done_at, None, None, left)
+        if done_at <= record.deadline:
+            kept = Cause.KEPT_BY_LAW if done_at > record.strand.complete_by.at else None
+            return Stood(Standing.ON_TIME, is_due, done_at, kept, None, left)
         return Stood(Standing.LATE, is_due, done_at, _why_late(strand), None, left)
     block = _block_at(strand, holds_at(holds, until), until, is_done_since=done_at is not None)
     standing = _open_standing(record, block, until, is_done_since=done_at is not None)
@@ -121,7 +122,7 @@ def _open_standing(record: StrandRecord, block: Block | None, until: datetime, *
     if stops or is_kept(record.copies):
         return Standing.STOPPED
     if is_done_since:
-        return Standing.OVERDUE if until > record.strand.complete_by.at else Standing.OPEN
+        return Standing.OVERDUE if until > record.deadline else Standing.OPEN
     return Standing.OVERDUE if is_overdue(record, block, until) else Standing.OPEN
 
 
@@ -156,7 +157,7 @@ def _cause_of(block: Block | None, strand: ReportedStrand, until: datetime) -> C
 
 def _why_late(strand: ReportedStrand) -> Cause:
     record = strand.record
-    if record.verified_at is not None and record.verified_at <= record.strand.complete_by.at:
+    if record.verified_at is not None and record.verified_at <= record.deadline:
         return Cause.WAITED_FOR_KEYS
     return _trouble(strand) or Cause.NOT_TAKEN_UP
 

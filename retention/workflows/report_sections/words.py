@@ -26,7 +26,7 @@ STANDINGS = MappingProxyType(
 CAUSES = MappingProxyType(
     {
         Cause.HELD: Text("保全", "a hold"),
-        Cause.KEPT_BY_LAW: Text("法定保存期限未满", "a statutory minimum runs"),
+        Cause.KEPT_BY_LAW: Text("法定保存期限", "a statutory minimum"),
         Cause.WAITED_FOR_KEYS: Text(
             "密钥已销毁，等待其纪元密钥销毁", "its keys were destroyed; an epoch key still existed"
         ),

@@ -203,12 +203,9 @@ def _judged(run: StrandRun, status: CopyStatus, tally: Tally) -> CopyStatus:
         reason = f"{tally.locked_readable} items are locked by the store ({locks}) and not closed by a destroyed key"
         return replace(status, end_state=EndState.UNSUPPORTED, reason=reason, until=tally.locked_until)
     if tally.kept:
-        return replace(
-            status,
-            end_state=EndState.KEPT_BY_LAW,
-            reason=run.record.strand.keep_basis or "statutory minimum",
-            until=_kept_until(run, tally),
-        )
+        until = _kept_until(run, tally)
+        reason = run.record.strand.keep_basis or "statutory minimum"
+        return replace(status, end_state=EndState.KEPT_BY_LAW, reason=reason, until=until, kept_until=until)
     return replace(status, end_state=None, reason=None, until=None)
 
 
