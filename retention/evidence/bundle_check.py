@@ -38,10 +38,8 @@ from retention.evidence.errors import (
     LedgerForked,
     Malformed,
     ProofInvalid,
-    SignatureInvalid,
-    WrongOrigin,
 )
-from retention.evidence.findings import Finding, FindingKind
+from retention.evidence.findings import Finding, FindingKind, kind_of
 from retention.evidence.ledger import CHECKPOINT, Ledger
 from retention.evidence.note import LARGEST_NOTE, VerifierKey
 from retention.evidence.proof import LogProof
@@ -124,7 +122,7 @@ def _check_entry(check: BundleCheck, key: VerifierKey, manifest: bytes | None, s
         check.add(FindingKind.MALFORMED, PROOF, "not UTF-8")
         return None
     except EvidenceError as error:
-        check.add(_kind_of(error), PROOF, f"the entry {ENTRY} is not proven by it: {error}")
+        check.add(kind_of(error), PROOF, f"the entry {ENTRY} is not proven by it: {error}")
         return None
     if note is not None and note != proof.checkpoint:
         check.add(FindingKind.FILE_CHANGED, CHECKPOINT, f"is not the checkpoint in {PROOF}")
@@ -195,7 +193,7 @@ def _check_consistency(check: BundleCheck, manifest: Manifest) -> None:
         if check.checkpoint and (head.size, head.root_bytes) != (check.checkpoint.size, check.checkpoint.root):
             raise ProofInvalid("it does not lead to the checkpoint")
     except EvidenceError as error:
-        check.add(_kind_of(error), CONSISTENCY, str(error))
+        check.add(kind_of(error), CONSISTENCY, str(error))
 
 
 def _read_report(check: BundleCheck, manifest: Manifest, key: VerifierKey, index: int) -> None:
@@ -279,15 +277,3 @@ def close_citations(check: BundleCheck, *, is_whole: bool = True) -> None:
     check.findings += check.citations.findings
     check.citations.close()
     check.citations = None
-
-
-def _kind_of(error: EvidenceError) -> FindingKind:
-    match error:
-        case Malformed():
-            return FindingKind.MALFORMED
-        case SignatureInvalid():
-            return FindingKind.SIGNATURE_INVALID
-        case WrongOrigin():
-            return FindingKind.WRONG_ORIGIN
-        case _:
-            return FindingKind.PROOF_INVALID

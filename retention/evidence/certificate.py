@@ -17,8 +17,8 @@ from retention.evidence.canonical import JsonObject, decode_json, encode_json
 from retention.evidence.checkpoint import open_checkpoint
 from retention.evidence.commitments import CUSTOMER, SUBSCRIPTION, Commitments, Opening
 from retention.evidence.entries import Entry, decode_entry, entry_from_json
-from retention.evidence.errors import EvidenceError, Malformed, SignatureInvalid, WrongOrigin
-from retention.evidence.findings import Finding, FindingKind
+from retention.evidence.errors import EvidenceError, Malformed
+from retention.evidence.findings import Finding, FindingKind, kind_of
 from retention.evidence.ledger import Ledger
 from retention.evidence.note import Note, Signer, VerifierKey, sign_note
 from retention.evidence.proof import LogProof
@@ -179,19 +179,6 @@ def _signature_findings(certificate: Certificate, key: VerifierKey) -> list[Find
 def _signed_text(statement: Statement, key: VerifierKey) -> str:
     """What is signed. Its second line is no number, so that it can never be taken for a checkpoint."""
     return f"{key.name}/certificate\nretention certificate v1\nsha256 {statement.hash()}\n"
-
-
-def kind_of(error: EvidenceError) -> FindingKind:
-    """Which finding an error amounts to."""
-    match error:
-        case Malformed():
-            return FindingKind.MALFORMED
-        case SignatureInvalid():
-            return FindingKind.SIGNATURE_INVALID
-        case WrongOrigin():
-            return FindingKind.WRONG_ORIGIN
-        case _:
-            return FindingKind.PROOF_INVALID
 
 
 def _statement(document: JsonObject) -> Statement:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from retention.evidence.errors import EvidenceError, Malformed, SignatureInvalid, WrongOrigin
+
 
 class FindingKind(StrEnum):
     """What is wrong. The first group is about a ledger, the second about a certificate, the third about a report."""
@@ -56,3 +58,16 @@ class Finding:
 
     def __str__(self) -> str:
         return f"{self.place}: {self.kind}: {self.message}"
+
+
+def kind_of(error: EvidenceError) -> FindingKind:
+    """Which finding an error amounts to."""
+    match error:
+        case Malformed():
+            return FindingKind.MALFORMED
+        case SignatureInvalid():
+            return FindingKind.SIGNATURE_INVALID
+        case WrongOrigin():
+            return FindingKind.WRONG_ORIGIN
+        case _:
+            return FindingKind.PROOF_INVALID

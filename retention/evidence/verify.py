@@ -9,12 +9,12 @@ from pathlib import Path
 from retention.evidence.audit import audit_ledger
 from retention.evidence.bodies import CaseDates
 from retention.evidence.bundle_check import BundleCheck, check_bundle, close_citations, compare_copy, is_bundle
-from retention.evidence.certificate import LARGEST_CERTIFICATE, Certificate, certificate_findings, kind_of
+from retention.evidence.certificate import LARGEST_CERTIFICATE, Certificate, certificate_findings
 from retention.evidence.checkpoint import Checkpoint, open_checkpoint
 from retention.evidence.directory import read_file
 from retention.evidence.entries import Entry, EntryType, decode_entry
 from retention.evidence.errors import EvidenceError, Malformed, SignatureInvalid, WrongOrigin
-from retention.evidence.findings import Finding, FindingKind
+from retention.evidence.findings import Finding, FindingKind, kind_of
 from retention.evidence.issuance import Issuance, is_proof, open_issuance, unfitting
 from retention.evidence.ledger import Ledger
 from retention.evidence.note import VerifierKey

@@ -111,4 +111,5 @@ def _chart(table: str, title: Text, groups: Mapping[str, Tally]) -> Chart:
         for standing in _SHOWN
         if any(tally.standings[standing] for tally in groups.values())
     )
-    return Chart(f"chart-{table}", title, tuple(groups), series, Text("次", "deletions"), table)
+    named = tuple("全部 all" if group == ALL_SERVICES else group for group in groups)
+    return Chart(f"chart-{table}", title, named, series, Text("次", "deletions"), table)
