@@ -14,6 +14,7 @@ from retention.cli.options import Config, Customer, Json
 from retention.cli.shown import as_json, at, say, say_json, say_table
 
 _Option = typer.Option
+_NAMES_SHOWN = 20
 
 
 def record(
@@ -94,16 +95,24 @@ def withdraw(
     *,
     json: Json = False,
 ) -> None:
-    """Withdraw a consent: from now on nothing goes abroad under it. The register keeps both."""
-    from retention.workflows.consents import withdraw_consent
+    """Withdraw a consent: nothing goes abroad under it any more, and what lies there is named. The register keeps both."""
+    from retention.workflows.consents import what_lies_abroad, withdraw_consent
 
     with opened(config) as deployment:
         recorded = withdraw_consent(deployment, customer, consent, ground)
+        abroad = what_lies_abroad(deployment, recorded.opened)
     if json:
-        say_json({"consent": consent, **recorded_json(recorded)})
+        say_json({"consent": consent, **recorded_json(recorded), "abroad": [as_json(each) for each in abroad]})
         return
     say(f"consent {consent} is withdrawn")
     show_recorded(recorded)
+    for each in abroad:
+        count = f"could not be listed ({each.problem})" if each.problem else f"{each.item_count} items"
+        say(f"{each.dataset} in {each.store} ({each.territory}): {count}; goes with case {each.case}")
+        for name in each.names[:_NAMES_SHOWN]:
+            say(f"  {name}")
+        if each.item_count > _NAMES_SHOWN:
+            say(f"  and {each.item_count - _NAMES_SHOWN} more")
 
 
 def list_(customer: Customer = None, config: Config = None, *, json: Json = False) -> None:

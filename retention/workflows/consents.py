@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
+from retention.catalog import cases as case_rows
 from retention.catalog import facts as fact_rows
 from retention.errors import InputError
 from retention.lifecycle.consents import consents_of
+from retention.model.copy import Copy, CopyRole
 from retention.model.fact import FactType
 from retention.model.transfer import Consent
 from retention.workflows.deployment import Deployment
 from retention.workflows.record_facts import Recorded
 from retention.workflows.take_in_facts import record_here
+from storage_adapters.errors import StoreError
+
+MOST_NAMES = 1_000
+"""How many of the things that lie at a replica are named."""
 
 
 class ConsentState(StrEnum):
@@ -58,6 +64,47 @@ def withdraw_consent(deployment: Deployment, customer: str, consent: str, ground
         raise InputError(f"consent {consent!r} cannot be withdrawn; {there}")
     data = {"consent": consent, **({"ground": ground} if ground else {})}
     return _record(deployment, FactType.CONSENT_WITHDRAWN, customer, data)
+
+
+@dataclass(frozen=True, slots=True)
+class LiesAbroad:
+    """What lies at one replica and goes with a case. names: the first MOST_NAMES; problem: why they could not be listed."""
+
+    case: str
+    dataset: str
+    store: str
+    territory: str | None
+    item_count: int = 0
+    names: tuple[str, ...] = ()
+    problem: str | None = None
+
+
+def what_lies_abroad(deployment: Deployment, cases: Iterable[str]) -> tuple[LiesAbroad, ...]:
+    """What lies at the replicas of these cases now, as the stores list it. Reads only."""
+    with deployment.catalog.reading() as session:
+        records = [record for case in cases for record in case_rows.cases(session, case=case)]
+    return tuple(
+        _looked_at(deployment, record.case.id, status.copy)
+        for record in records
+        for strand in record.strands
+        for status in strand.copies
+        if status.copy.role is CopyRole.REPLICA
+    )
+
+
+def _looked_at(deployment: Deployment, case: str, copy: Copy) -> LiesAbroad:
+    found = LiesAbroad(case, copy.dataset, copy.store, copy.territory)
+    if copy.place is None:
+        return replace(found, problem=copy.refusal)
+    count = 0
+    names: list[str] = []
+    try:
+        for page in deployment.store(copy.store).survey(copy.place):
+            count += len(page)
+            names += [item.name for item in page[: MOST_NAMES - len(names)]]
+    except StoreError as error:
+        return replace(found, problem=str(error))
+    return replace(found, item_count=count, names=tuple(names))
 
 
 def hash_of_file(path: Path) -> str:

@@ -221,7 +221,9 @@ def test_objects_and_rows_go_abroad_under_decisions_and_go_again_when_consents_a
     }
     assert world.found(code=0) == []
 
-    world.service.done("consent", "withdraw", "c-1", "K-1")
+    (left,) = world.service.done("consent", "withdraw", "c-1", "K-1", "--json").json["abroad"]
+    assert (left["store"], left["territory"], left["item_count"]) == ("sg", "SG", 3)
+    assert all(f"models/c-1/{number}.bin" in left["names"][number] for number in range(3))
     assert [each["kind"] for each in world.found()] == ["lies-abroad"]
     world.service.done("run", "--once")
     assert world.names(world.sg) == []
