@@ -214,8 +214,7 @@ def refuse_copying(session: Session, customer: str, dataset: str) -> None:
             continue
         if record.state in _HIDDEN:
             raise RefusedByRule(f"dataset {dataset} waits for its deletion: it is stored, and nothing else")
-        if record.strand.keep_written is None:
-            raise NotYet(f"not yet: dataset {dataset} is being deleted; copy when that is verified")
+        raise NotYet(f"not yet: dataset {dataset} is being deleted; copy when that is verified")
 
 
 def living_services(session: Session) -> dict[str, frozenset[str]]:
@@ -224,6 +223,14 @@ def living_services(session: Session) -> dict[str, frozenset[str]]:
     for customer, service in session.exec(select(SubscriptionRow.customer, SubscriptionRow.service).distinct()):
         found.setdefault(customer, set()).add(service)
     return {customer: frozenset(services) for customer, services in found.items()}
+
+
+def passed_since(session: Session, customer: str, dataset: str, since: datetime) -> bool:
+    """Whether a deletion of something of the customer's dataset has passed its point of no return since then (aware UTC)."""
+    query = select(StrandRow.id).where(
+        StrandRow.customer == customer, StrandRow.dataset == dataset, col(StrandRow.passed_at) >= since
+    )
+    return session.exec(query.limit(1)).first() is not None
 
 
 def services_of(session: Session, customer: str) -> frozenset[str]:

@@ -28,11 +28,11 @@ def put_copy(session: Session, copy: TransferCopy) -> None:
     session.flush()
 
 
-def unfinished_copy(session: Session, decision: str, target: str) -> TransferCopy | None:
-    """The copy of this decision to this store that is not done: interrupted, or stopped; None where there is none."""
+def interrupted_copy(session: Session, decision: str, target: str) -> TransferCopy | None:
+    """The copy of this decision to this store that was neither done nor stopped; None where there is none."""
     rows = session.exec(select(TransferCopyRow).where(TransferCopyRow.decision == decision))
     copies = [_COPY.validate_json(row.copy_) for row in rows]
-    open_ = [copy for copy in copies if copy.target == target and copy.state is not CopyState.DONE]
+    open_ = [copy for copy in copies if copy.target == target and copy.state is CopyState.RUNNING]
     return max(open_, key=lambda copy: (copy.started_at, copy.id), default=None)
 
 

@@ -187,7 +187,7 @@ class _Known:
         passed_at = self.history.passed[strand.id]
         strand = self.history.strands.get(strand.id, strand)
         if draft.is_withdrawal:
-            return replace(strand, not_from=self._consented_again_at(strand, passed_at))
+            return replace(strand, not_from=self._consented_again_at(draft, strand, passed_at))
         shares = any(copy.role is CopyRole.PRIMARY and copy.subscription is None for copy in strand.copies)
         instants = [
             at
@@ -198,16 +198,20 @@ class _Known:
         ]
         return replace(strand, not_from=min(instants, default=None))
 
-    def _consented_again_at(self, strand: Strand, passed_at: datetime) -> datetime | None:
-        """When we were told, after the point of no return, of a consent to the same dataset and territory; None where not."""
-        territories = {copy.territory for copy in strand.copies}
+    def _consented_again_at(self, draft: Draft, strand: Strand, passed_at: datetime) -> datetime | None:
+        """When we were told, after the point of no return, of a new consent to one of the strand's replicas; else None."""
         instants = [
             fact.recorded_at
             for fact in self.granted
-            if fact.consent is not None
-            and fact.consent.dataset == strand.dataset
-            and fact.consent.destination in territories
-            and fact.recorded_at > passed_at
+            if fact.recorded_at > passed_at
+            and (consent := fact.consent) is not None
+            and consent.is_separate
+            and consent.id != draft.fact.withdrawn_consent
+            and consent.dataset == strand.dataset
+            and any(
+                copy.territory == consent.destination and copy.recipient in (None, consent.recipient)
+                for copy in strand.copies
+            )
         ]
         return min(instants, default=None)
 

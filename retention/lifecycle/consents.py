@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from retention.model.fact import Fact
-from retention.model.policy import Dataset, Replica
+from retention.model.policy import Dataset, Location, Policy, Replica
 from retention.model.transfer import Consent
 
 
@@ -43,16 +43,33 @@ def covers(consent: Consent, dataset: str, replica: Replica) -> bool:
 def others_standing(
     withdrawn: Consent, replica: Replica, consents: Iterable[Consent], at: datetime
 ) -> tuple[Consent, ...]:
-    """The customer's other consents under which it may go on lying at the replica after `at` (aware UTC)."""
+    """The customer's other consents under which it may go on lying at the replica after the withdrawal at `at` (aware UTC).
+
+    One that is withdrawn later counts: its own withdrawal takes what it covers. One that had not begun when it was given
+    does not: nothing may lie there until it does.
+    """
     return tuple(
         other
         for other in consents
         if other.id != withdrawn.id
         and other.is_separate
-        and other.withdrawn_at is None
+        and (other.withdrawn_at is None or other.withdrawn_at > at)
+        and other.valid_from <= max(at, other.given_at)
         and (other.valid_until is None or other.valid_until > at)
         and covers(other, withdrawn.dataset, replica)
     )
+
+
+def replicas_of(versions: Iterable[Policy], dataset: str) -> tuple[Replica, ...]:
+    """Every place at which the dataset was ever declared to lie as a replica; of one place, what was said of it last.
+
+    `versions` in the order of their adoption. What lies somewhere does not move when a policy changes.
+    """
+    found: dict[Location, Replica] = {}
+    for version in versions:
+        if dataset in version.datasets:
+            found |= {replica.location: replica for replica in version.datasets[dataset].replicas}
+    return tuple(found.values())
 
 
 def only_abroad(dataset: Dataset, replicas: Sequence[Replica]) -> Dataset:

@@ -38,8 +38,9 @@ class Scope:
 class Draft:
     """One starting fact under one rule, on its way to a case.
 
-    id: of the case. ended: the subscriptions it ended. dating: the customer's facts that move dates. consents: all of the
-    customer's. passed: ids of its strands that have passed their point of no return.
+    id: of the case. policy: the version that is frozen into it, with every replica that any version declares. ended: the
+    subscriptions it ended. dating: the customer's facts that move dates. consents: all of the customer's. passed: ids of its
+    strands that have passed their point of no return.
     """
 
     id: str
@@ -83,7 +84,8 @@ class Draft:
 
     def _abroad(self, dataset: Dataset) -> list[Scope]:
         """What lies abroad under the withdrawn consent, where no other one allows it to lie there."""
-        withdrawn = next((each for each in self.consents if each.id == self.fact.withdrawn_consent), None)
+        told = (self.fact.withdrawn_consent, dataset.name)
+        withdrawn = next((each for each in self.consents if (each.id, each.dataset) == told), None)
         if withdrawn is None:
             return []
         under = {each: others_standing(withdrawn, each, self.consents, self.fact.at) for each in dataset.replicas}

@@ -50,7 +50,8 @@ def locate(
     `subscription=None` covers all subscriptions. With `others_remain`, other subscriptions of the customer still need
     what they share with this one: primaries and replicas that do not name the subscription stay out. Where a part goes, or
     others remain, shared caches are cleared of the customer as a whole (they fill again), and such copies are `partial`.
-    Where single rows go, a replica that has them as objects goes as a whole: it can be copied again.
+    Where a part goes, a replica that has it under another name (rows as objects, one of several primaries) goes as a whole:
+    it can be copied again.
     A copy that cannot be placed safely, or has no such part, has `place=None` and a `refusal`.
     """
     part = part or Part(dataset.name)
@@ -95,9 +96,10 @@ def _copy(
 
 def _replica(dataset: Dataset, replica: Replica, customer: str, subscription: str | None, part: Part) -> Copy:
     is_other_form = part.table is not None and not replica.location.tables
-    meant = Part(dataset.name) if is_other_form else part
+    is_renamed = len(dataset.primary) > 1 and not part.is_whole_dataset
+    meant = Part(dataset.name) if is_other_form or is_renamed else part
     copy = _copy(CopyRole.REPLICA, dataset, replica.location, customer, subscription, meant)
-    return replace(copy, territory=replica.territory)
+    return replace(copy, territory=replica.territory, recipient=replica.recipient)
 
 
 def _placed(where: Location, customer: str, subscription: str | None, part: Part) -> tuple[Place | None, str | None]:

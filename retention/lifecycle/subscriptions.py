@@ -8,9 +8,10 @@ instant, the cancelling fact comes second: the data is protected.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from retention.lifecycle.consents import replicas_of
 from retention.model.fact import Fact, FactKey, FactType
 from retention.model.fact_roles import ALWAYS_CANCEL, CANCELS, ENDINGS, INSTRUCTIONS, STARTING
 from retention.model.policy import Policy
@@ -113,7 +114,11 @@ class PolicyAt:
     """Which policy version counts for a fact: the one frozen into its case, else the one in force when it happened."""
 
     def __init__(self, versions: Sequence[Policy], frozen: Mapping[FactKey, str]) -> None:
-        """`versions` is not empty. Of versions effective at the same instant, the later in the list wins."""
+        """`versions` is not empty, oldest adoption first. Of those effective at the same instant, the later wins.
+
+        Places where a dataset was declared to lie as a replica belong to every version: what lies there has to go under each.
+        """
+        versions = [_with_every_replica(version, versions) for version in versions]
         self._versions = sorted(versions, key=lambda version: version.effective_at)
         self._by_hash = {version.hash: version for version in versions}
         self._frozen = frozen
@@ -124,6 +129,14 @@ class PolicyAt:
             return self._by_hash[frozen]
         in_force = [version for version in self._versions if version.effective_at <= fact.at]
         return in_force[-1] if in_force else self._versions[0]
+
+
+def _with_every_replica(version: Policy, versions: Sequence[Policy]) -> Policy:
+    replicas = {name: replicas_of(versions, name) for name in version.datasets}
+    if all(replicas[name] == dataset.replicas for name, dataset in version.datasets.items()):
+        return version
+    datasets = {name: replace(dataset, replicas=replicas[name]) for name, dataset in version.datasets.items()}
+    return replace(version, datasets=datasets)
 
 
 def fold(facts: Iterable[Fact], policy_at: PolicyAt, passed: PassedAt) -> Timeline:

@@ -71,7 +71,7 @@ class Copy:
 
     backup: for a backup, the plan that makes its sets; `place` is then set only where the sets are the customer's own.
     partial: only a part of the customer's dataset is meant. number: tells copies of one role in one store apart.
-    territory: of a replica, where it lies.
+    territory, recipient: of a replica, where it lies and whose it is, where it is one recipient's alone.
     """
 
     dataset: str
@@ -84,6 +84,7 @@ class Copy:
     partial: bool = False
     number: int = 1
     territory: str | None = None
+    recipient: str | None = None
 
     @property
     def label(self) -> str:

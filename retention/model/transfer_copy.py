@@ -21,7 +21,7 @@ class TransferCopy:
 
     target: the store of the replica; territory: where that lies. item_count, byte_count: what has arrived: objects or rows,
     and bytes. position: behind which piece it goes on, None at the begin. reason: why it was stopped: codes of grounds, no
-    personal data.
+    personal data. policy: the hash of the version that it was begun under.
     """
 
     id: str
@@ -37,6 +37,7 @@ class TransferCopy:
     byte_count: int = 0
     position: str | None = None
     reason: str = ""
+    policy: str = ""
 
 
 @dataclass(frozen=True, slots=True)

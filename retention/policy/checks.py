@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from retention.model.fact_roles import CANCELS, ENDINGS, INSTRUCTIONS, STARTING, WITHDRAWALS
 from retention.model.period import Period, PeriodUnit
 from retention.model.policy import Encryption, KeepFrom
-from retention.policy.document import BackupForm, Document, LegalMeasure, LocationForm, TableForm
+from retention.policy.document import BackupForm, DatasetForm, Document, LegalMeasure, LocationForm, TableForm
 from retention.policy.lengths import longest_hours, shortest_hours
 from retention.policy.problems import Problem, did_you_mean, one_of, quoted
 from retention.policy.source import Place, Source
@@ -274,6 +274,7 @@ def replicas_can_go(reading: Reading) -> Iterator[Problem]:
             if replica.keys is not None:
                 message = "a replica lasts, and keys of a cache do not; write `prefix` or `tables`"
                 yield reading.source.problem((*loc, "keys"), message)
+            yield from _subscriptions_agree(reading, loc, replica, dataset)
             is_reached = any(rule.datasets is None or name in rule.datasets for rule in rules)
             if replica.territory != document.policy.home and not is_reached and not has_wrong_rules:
                 message = (
@@ -281,6 +282,28 @@ def replicas_can_go(reading: Reading) -> Iterator[Problem]:
                     "`when: [consent-withdrawn]`, `buffer: none`"
                 )
                 yield reading.source.problem((*loc, "territory"), message)
+
+
+def _subscriptions_agree(
+    reading: Reading, loc: Place, replica: LocationForm, dataset: DatasetForm
+) -> Iterator[Problem]:
+    """A copy keeps the names that things have behind the customer's folder, so both ends have to tell subscriptions alike."""
+    tails = {_from_subscription(place.prefix or "") for place in dataset.places}
+    mine = _from_subscription(replica.prefix or "")
+    is_told = any(tails) or bool(mine)
+    if replica.prefix is not None and is_told and (len(dataset.places) > 1 or tails != {mine}):
+        there = " and ".join(quoted(tail) for tail in sorted(tails) if tail) or "no `{subscription}`"
+        message = (
+            f"the dataset's own place has {there} there; a dataset of one place can have the same in its replica, so that "
+            "each subscription's part goes with its own"
+        )
+        yield reading.source.problem((*loc, "prefix"), message)
+
+
+def _from_subscription(prefix: str) -> str:
+    """What the template has from `{subscription}` on; empty where it does not name it."""
+    _, named, tail = prefix.partition("{subscription}")
+    return named + tail if named else ""
 
 
 Check = Callable[[Reading], Iterator[Problem]]

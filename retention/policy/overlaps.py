@@ -29,8 +29,9 @@ def places_are_apart(reading: Reading) -> Iterator[Problem]:
     """Two owners (datasets, backups) never claim places of one store that could be the same for some names.
 
     Within one dataset places may meet, for they go together; but a replica goes by itself when a consent is withdrawn.
+    A folder that names the subscription is also meant as a whole, above it, where a deletion is about all of them.
     """
-    for kind, meets in (("prefix", may_overlap), ("keys", keys_may_overlap), ("tables", _same_table)):
+    for kind, meets in (("prefix", _folders_meet), ("keys", keys_may_overlap), ("tables", _same_table)):
         by_store: dict[str, list[_Claim]] = defaultdict(list)
         for store, claim in _claims(reading, kind):
             by_store[store].append(claim)
@@ -59,6 +60,15 @@ def _claims(reading: Reading, kind: str) -> Iterator[tuple[str, _Claim]]:
     if kind == "prefix":
         for name, backup in reading.document.backups.items():
             yield backup.store, _Claim(f"the backup {name}", ("backups", name, "sets"), backup.sets)
+
+
+def _folders_meet(first: str, second: str) -> bool:
+    return may_overlap(_above_subscription(first), _above_subscription(second))
+
+
+def _above_subscription(prefix: str) -> str:
+    above, named, _ = prefix.partition("{subscription}")
+    return above[: above.rindex("/") + 1] if named and "/" in above else prefix
 
 
 def _same_table(first: str, second: str) -> bool:

@@ -16,7 +16,9 @@ from enum import StrEnum
 from retention.catalog import facts as fact_rows
 from retention.catalog import transfer_copies as copy_rows
 from retention.catalog import transfers as transfer_rows
+from retention.errors import InputError
 from retention.evidence.entries import Entry, EntryType
+from retention.lifecycle.consents import replicas_of
 from retention.lifecycle.places import Unplaceable, place_of
 from retention.model.fact import Part
 from retention.model.policy import BackupPlan, Dataset, Location, Policy
@@ -29,7 +31,9 @@ from storage_adapters.egress.contract import Destination, WayKind, WayOut
 from storage_adapters.errors import StoreError
 
 MOST_CUSTOMERS = 50
-"""How many customers of one finding are named, and fenced off at once."""
+"""How many customers of one finding are named."""
+MOST_SUBJECTS = 1_000
+"""How many folders of one finding are told."""
 
 
 class FindingKind(StrEnum):
@@ -86,8 +90,8 @@ def audit_transfers(deployment: Deployment) -> tuple[TransferFinding, ...]:
     """Everything that is not in order, by store; empty where all is. Changes nothing; one entry tells what was found."""
     with deployment.catalog.reading() as session:
         policy = deployment.shelf.in_force(session, deployment.clock.now())
-        customers = fact_rows.customers(session)
-    audit = _Audit(deployment, policy, customers)
+        versions, customers = deployment.shelf.versions(session), fact_rows.customers(session)
+    audit = _Audit(deployment, policy, versions, customers)
     found = tuple(sorted(audit.findings(), key=lambda each: (each.store, each.kind, each.what, each.id)))
     counts = {str(kind): count for kind, count in sorted(Counter(each.kind for each in found).items())}
     with deployment.catalog.transaction() as session:
@@ -103,21 +107,23 @@ Asked = tuple[str, str, str | None]
 
 @dataclass(slots=True)
 class _Audit:
-    """One audit. What was decided about a customer, a dataset and a territory is asked once.
+    """One audit. What was decided about a customer, a dataset and a territory is asked once. versions: all that were adopted;
+    what was brought to a replica that an older one declares lies there still.
 
     The catalogue is asked for a moment at a time: stores are slow, and a reader that stays keeps old pages alive.
     """
 
     deployment: Deployment
     policy: Policy
+    versions: tuple[Policy, ...]
     customers: tuple[str, ...]
     _allowed: dict[Asked, bool] = field(default_factory=dict)
 
     def findings(self) -> Iterator[TransferFinding]:
         for name in sorted(self.deployment.transfers.egress):
             yield from self._ways_out(name)
-        for dataset in self.policy.datasets.values():
-            yield from self._dataset(dataset)
+        for name, dataset in self.policy.datasets.items():
+            yield from self._dataset(replace(dataset, replicas=replicas_of(self.versions, name)))
         for plan in self.policy.backups.values():
             yield from self._backups(plan)
         yield from self._undeclared()
@@ -198,14 +204,14 @@ class _Audit:
         try:
             store = self.deployment.store(location.store)
             there_now = [who for who, place in places.items() if next(iter(store.survey(place)), None) is not None]
-        except StoreError as error:
-            yield _finding(FindingKind.NOT_ASKED, location.store, dataset.name, there, why=error.message)
+        except (StoreError, InputError) as error:  # it fails, or it is in the settings no more
+            why = error.message if isinstance(error, StoreError) else str(error)
+            yield _finding(FindingKind.NOT_ASKED, location.store, _what(dataset, location), there, why=why)
             return
         if there_now:
             prefixes = [place.prefix for who in there_now if isinstance(place := places[who], Prefix)]
-            yield self._fenced(
-                FindingKind.LIES_ABROAD, location.store, dataset.name, there, [dataset], there_now, prefixes
-            )
+            what = _what(dataset, location)
+            yield self._fenced(FindingKind.LIES_ABROAD, location.store, what, there, [dataset], there_now, prefixes)
 
     def _backups(self, plan: BackupPlan) -> Iterator[TransferFinding]:
         there = self._territory_of_store(plan.store)
@@ -218,7 +224,9 @@ class _Audit:
         without = [who for who in self.customers if any(not self._allows(who, each.name, there) for each in held)]
         if without:
             root = plan.sets.partition("{")[0]
-            yield self._fenced(FindingKind.BACKED_UP_ABROAD, plan.store, plan.name, there, held, without, [root])
+            nobody_may = bool(root) and len(without) == len(self.customers)  # else others would be fenced off with them
+            roots = [root] if nobody_may else []
+            yield self._fenced(FindingKind.BACKED_UP_ABROAD, plan.store, plan.name, there, held, without, roots)
 
     def _fenced(
         self,
@@ -240,7 +248,7 @@ class _Audit:
             datasets=[dataset.name for dataset in datasets],
             customers=customers,
             remedy=Remedy.FENCE if is_bucket and prefixes else None,
-            subjects=tuple(prefixes[:MOST_CUSTOMERS]) if is_bucket else (),
+            subjects=tuple(prefixes[:MOST_SUBJECTS]) if is_bucket else (),
         )
 
     def _undeclared(self) -> Iterator[TransferFinding]:
@@ -272,6 +280,11 @@ class _Audit:
             terms, known = terms_of(self.policy), circumstances(self.deployment, session, customer)
         requests = (replace(each.request, persons=0, sensitive_persons=0) for each in made)
         return any(decide(request, terms, known).verdict is Verdict.ALLOW for request in requests)
+
+
+def _what(dataset: Dataset, location: Location) -> str:
+    """The dataset and its place, without a customer."""
+    return f"{dataset.name} ({location.prefix or location.keys or ', '.join(table.name for table in location.tables)})"
 
 
 def _may_take(prefix: str, place: Location) -> bool:

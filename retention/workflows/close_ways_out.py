@@ -6,10 +6,10 @@ the setting is another one by then, nothing is done. The setting is kept before 
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from retention.catalog import transfer_copies as copy_rows
 from retention.errors import InputError
@@ -22,6 +22,9 @@ from retention.workflows.deployment import Deployment
 from retention.workflows.journal import Told
 from storage_adapters.egress.contract import Change, Egress, Part
 from storage_adapters.errors import OutcomeUnknown, StoreError
+
+MOST_AT_ONCE = 50
+"""Changes that one call makes about one finding; the next call goes on with the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,7 @@ def remedy_finding(
     proposals: list[Proposal] = []
     closed: list[ClosedWay] = []
     try:
-        for proposal in propose(deployment, finding):
+        for proposal in islice(propose(deployment, finding), MOST_AT_ONCE):
             proposals.append(proposal)
             show(proposal)
             if enforce:
@@ -120,7 +123,7 @@ def carry_out(deployment: Deployment, proposal: Proposal) -> ClosedWay:
 
 
 def undo_closing(deployment: Deployment, way_id: str) -> ClosedWay:
-    """The store's setting is what it was before the way was closed. A second call changes nothing.
+    """The store's setting is what it was before the way was closed. A second call changes nothing, and asks no store.
 
     Raises InputError where nothing was closed under this id; StoreError where the setting was changed by somebody since.
     """
@@ -130,6 +133,8 @@ def undo_closing(deployment: Deployment, way_id: str) -> ClosedWay:
     if way is None:
         there = ", ".join(each.id for each in known if each.undone_at is None)
         raise InputError(f"nothing was closed under {way_id!r}; there is: {there or 'nothing'}")
+    if way.undone_at is not None:
+        return way
     if way.store not in deployment.transfers.egress:
         raise InputError(f"store {way.store!r} is in no [stores.{way.store}] section of retention.toml any more")
     deployment.transfers.egress[way.store].undo(Change(Part(way.what), way.before, way.after))
@@ -145,8 +150,8 @@ def _write(deployment: Deployment, way: ClosedWay, kind: EntryType, phase: str) 
         "store": way.store,
         "way": deployment.journal.commitments.of("way", way.way),
         "what": way.what,
-        "before": _hash(way.before),
-        "after": _hash(way.after),
+        "before": _setting(deployment, way.before),
+        "after": _setting(deployment, way.after),
     }
     with deployment.catalog.transaction() as session:
         copy_rows.put_closed_way(session, way)
@@ -155,8 +160,9 @@ def _write(deployment: Deployment, way: ClosedWay, kind: EntryType, phase: str) 
     deployment.journal.publish()
 
 
-def _hash(setting: str | None) -> str:
-    return hashlib.sha256(setting.encode()).hexdigest() if setting is not None else ""
+def _setting(deployment: Deployment, text: str | None) -> str:
+    """What stands for a setting in the ledger: it can name a customer's folder, which a plain hash would confirm."""
+    return deployment.journal.commitments.of("setting", text) if text is not None else ""
 
 
 def ways_closed(deployment: Deployment) -> tuple[ClosedWay, ...]:

@@ -178,7 +178,7 @@ def sources_of(deployment: Deployment, order: ReportOrder, period: Period, scrat
             events=events,
             policies=_in_force(deployment.shelf.versions(session), adopted, period),
             adopted=adopted,
-            in_force=deployment.shelf.in_force(session, period.until),
+            in_force=deployment.shelf.in_force(session, period.last_at),
             holds=_holds(session),
             scratch=files,
         )

@@ -33,8 +33,9 @@ from retention.workflows.decide_transfer import TransferDenied, use_decision
 from retention.workflows.deployment import Deployment
 from retention.workflows.journal import Told
 from retention.workflows.strand_run import LeaseLost
+from storage_adapters.contract import ItemResult, Objects
 from storage_adapters.copies.contract import Arrived, Piece
-from storage_adapters.errors import StoreError
+from storage_adapters.errors import Refused, StoreError
 
 BATCH_PIECES = 200
 BATCH_BYTES = 64 * 1024 * 1024
@@ -62,8 +63,8 @@ def copy_to_replica(
 ) -> TransferCopy:
     """What the decision is about lies at the dataset's replica in the store `target` too; how much arrived.
 
-    `observe` is called after every batch. A second call goes on where an earlier one was interrupted or stopped, and copies
-    anew after one that was done. Raises InputError and RefusedByRule as `plan_errand` does; CopyStopped where the decision
+    `observe` is called after every batch. A second call goes on where an earlier one was interrupted, and copies anew after
+    one that was done or stopped. Raises InputError and RefusedByRule as `plan_errand` does; CopyStopped where the decision
     does not, or no longer, allow it, or the data is to be deleted; LeaseLost where another process took it over; what the
     stores raise. After each of these a new call goes on.
     """
@@ -75,15 +76,27 @@ def copy_to_replica(
 
 
 def _begun(deployment: Deployment, errand: Errand) -> TransferCopy:
-    """The copy that was not finished before, or a new one."""
-    now = deployment.clock.now()
+    """The copy that was interrupted, where all that arrived before is still there and in the same place; else a new one."""
+    now, request = deployment.clock.now(), errand.request
     with deployment.catalog.reading() as session:
-        known = copy_rows.unfinished_copy(session, errand.decision, errand.target)
-    if known is not None:
-        return replace(known, state=CopyState.RUNNING, reason="", changed_at=now)
-    request, territory = errand.request, errand.replica.territory
+        known = copy_rows.interrupted_copy(session, errand.decision, errand.target)
+        goes_on = (
+            known is not None
+            and known.policy == errand.policy_hash
+            and not case_rows.passed_since(session, request.customer, request.dataset, known.started_at)
+        )
+    if known is not None and goes_on:
+        return replace(known, changed_at=now)
     return TransferCopy(
-        secrets.token_hex(8), errand.decision, request.customer, request.dataset, errand.target, territory, now, now
+        id=secrets.token_hex(8),
+        decision=errand.decision,
+        customer=request.customer,
+        dataset=request.dataset,
+        target=errand.target,
+        territory=errand.replica.territory,
+        started_at=now,
+        changed_at=now,
+        policy=errand.policy_hash,
     )
 
 
@@ -123,7 +136,7 @@ class _CopyRun:
                 left = self._carry(batch)
                 pieces = chain(left, pieces)
                 observe(self.copy)
-            self._ask()
+            self._ask(at_once=True)
             self._record([], CopyState.DONE)
         except RefusedByRule as refused:
             raise self._stopped(refused) from refused
@@ -137,18 +150,45 @@ class _CopyRun:
             cursor = None
 
     def _carry(self, batch: list[Numbered]) -> list[Numbered]:
-        """One batch; what of it is left because the batch had grown large enough."""
-        self._ask()
+        """One batch; what of it is left because the batch had grown large enough.
+
+        A deletion may have passed by between the last answer and a put. So it is asked once more behind the batch, and what
+        a refusal finds newly arrived is taken back: nobody would look for it there again.
+        """
+        self._ask(at_once=True)
         self._announce(batch)
         arrived: list[tuple[Numbered, Arrived | None]] = []
         left = list(batch)
         try:
-            while left and sum(each.size for _, each in arrived if each) < BATCH_BYTES:
-                arrived.append((left[0], self._put(left[0])))
-                del left[0]
+            try:
+                while left and sum(each.size for _, each in arrived if each) < BATCH_BYTES:
+                    arrived.append((left[0], self._put(left[0])))
+                    del left[0]
+                self._ask(at_once=True)
+            except RefusedByRule:
+                self._take_back(arrived)
+                arrived.clear()
+                raise
         finally:  # what has arrived is told, whatever happened then
             self._record(arrived, CopyState.RUNNING)
         return left
+
+    def _take_back(self, arrived: list[tuple[Numbered, Arrived | None]]) -> None:
+        """What arrived in this batch is not there any more. Raises StoreError where the store keeps it."""
+        names = tuple(self._full_name(numbered) for numbered, each in arrived if each is not None)
+        if not names:
+            return
+        store = self.deployment.store(self.errand.target)
+        kept = [
+            outcome.reason or str(outcome.result)
+            for batch in store.erase(Objects(names))
+            for outcome in batch
+            if outcome.result not in (ItemResult.DONE, ItemResult.ABSENT)
+        ]
+        if kept:
+            raise Refused(
+                self.errand.target, f"{len(kept)} items that arrived too late could not be taken back: {kept[0]}"
+            )
 
     def _put(self, numbered: Numbered) -> Arrived | None:
         """The piece has arrived; None where it is not there any more."""
@@ -159,10 +199,10 @@ class _CopyRun:
             return None
         return self.errand.store.put(self.errand.place, way.name_of(piece), content, self._ask)
 
-    def _ask(self) -> None:
-        """It may go on, as of at most a second ago. Raises TransferDenied and RefusedByRule."""
+    def _ask(self, *, at_once: bool = False) -> None:
+        """It may go on, as of at most a second ago, or of now. Raises TransferDenied and RefusedByRule."""
         ticks = self.deployment.wall.reading().ticks
-        if ticks < self._asked_at + ASK_EVERY_SECONDS:
+        if not at_once and ticks < self._asked_at + ASK_EVERY_SECONDS:
             return
         use_decision(self.deployment, self.errand.decision)
         with self.deployment.catalog.transaction() as session:
@@ -187,6 +227,7 @@ class _CopyRun:
         with self.deployment.catalog.transaction() as session:
             self._hold_on(session)
             names = [self._full_name(numbered) for numbered in batch]
+            copy_rows.put_copy(session, self.copy)
             body: dict[str, JsonValue] = {"pieces": len(batch), "root": self._root(names)}
             self._write(session, EntryType.TRANSFER_COPYING, body)
         self.deployment.journal.publish()

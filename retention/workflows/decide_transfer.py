@@ -20,6 +20,7 @@ from retention.errors import InputError, RefusedByRule
 from retention.evidence.canonical import JsonValue
 from retention.evidence.entries import Entry, EntryType
 from retention.lifecycle.consents import consents_of
+from retention.lifecycle.places import name_problem
 from retention.model.particulars import Particulars, ToldDecision, ToldUse
 from retention.model.policy import Policy
 from retention.model.transfer import (
@@ -65,6 +66,7 @@ def check_transfer(
 
     Raises InputError for more than MOST_NAMED names, and where names and numbers together do not tell who is meant.
     """
+    _refuse_odd_names(request)
     named = _named(deployment, request, persons, sensitive)
     with deployment.catalog.transaction() as session:
         if named is not None:
@@ -80,6 +82,19 @@ def check_transfer(
         transfer_rows.put_decision(session, decided, kept)
     deployment.journal.publish()
     return decided
+
+
+def _refuse_odd_names(request: TransferRequest) -> None:
+    """Names and territories are such as every catalogue can hold. Raises InputError naming what is not."""
+    problems = []
+    for what, name in (("customer", request.customer), ("dataset", request.dataset)):
+        if problem := name_problem(name):
+            problems.append(f"the name of the {what} {problem}")
+    for what, place in (("source", request.source), ("destination", request.destination)):
+        if place is not None and not (len(place) == 2 and place.isascii() and place.isalpha() and place.isupper()):
+            problems.append(f"{what}: {place[:20]!r} is no territory; write its code of two letters (ISO 3166-1)")
+    if problems:
+        raise InputError(problems)
 
 
 def use_decision(deployment: Deployment, decision_id: str) -> Decision:

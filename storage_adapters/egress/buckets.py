@@ -10,7 +10,7 @@ from typing import TypeVar
 from storage_adapters.egress import replication
 from storage_adapters.egress.contract import Change, Part, WayKind, WayOut
 from storage_adapters.egress.replication import Replication
-from storage_adapters.errors import NotFound, OutcomeUnknown, Refused
+from storage_adapters.errors import NotFound, OutcomeUnknown, Refused, StoreError
 from storage_adapters.s3 import S3Settings, policy
 from storage_adapters.s3.answers import Unreadable
 from storage_adapters.s3.policy import Deny, Policy
@@ -107,14 +107,18 @@ class BucketEgress:
             raise Refused(
                 self._name, "the configuration is not what it was: somebody has changed it, so it is left alone"
             )
-        lost = None
+        lost: StoreError | None = None
         try:
             put(self._wire, new)
         except OutcomeUnknown as error:
             lost = error
         for pause in self._wire.pauses():  # a bucket's configuration takes a while to be the same everywhere
             time.sleep(pause)
-            now = read(self._wire)
+            try:
+                now = read(self._wire)
+            except StoreError as error:  # it was put: whatever is wrong now, nobody may take it for undone
+                lost = error
+                continue
             if now is not None and now.means(new):
                 return
         raise OutcomeUnknown(self._name, "the configuration that is read back is not the one that was put") from lost

@@ -17,10 +17,14 @@ from retention.lifecycle.cases import Derived, History, derive
 from retention.lifecycle.precedence import Progress, next_steps
 from retention.lifecycle.states import OPEN, REVOCABLE
 from retention.model.case import Strand, StrandState
+from retention.model.copy import Copy, CopyRole
 from retention.model.fact import Agreement, Fact, FactKey, FactType, HoldTerms, Part
 from retention.model.fact_roles import ENDINGS, INSTRUCTIONS
 from retention.model.period import Period, PeriodUnit
 from retention.model.plan import StepKind
+from retention.model.policy import Policy
+from retention.model.transfer import Consent
+from storage_adapters.contract import Prefix
 from tests.unit.retention.lifecycle.world import CUSTOMER, SHANGHAI, instant, policy
 
 POLICY = policy()
@@ -79,6 +83,7 @@ def _fact(draw: st.DrawFn, number: int) -> Fact:
 class Daemon:
     """Carries out what it is told to, and remembers."""
 
+    policy: Policy = POLICY
     facts: list[Fact] = field(default_factory=list)
     rows: dict[str, tuple[StrandState, Strand]] = field(default_factory=dict)
     frozen: dict[FactKey, str] = field(default_factory=dict)
@@ -89,9 +94,10 @@ class Daemon:
         """Take in facts: strands begin, come back, begin again."""
         self.facts += facts
         kept = {name: self.rows[name][1] for name in self.passed}
-        derived = derive(self.facts, [POLICY], History(self.frozen, self.passed, self.passed_facts, kept))
+        derived = derive(self.facts, [self.policy], History(self.frozen, self.passed, self.passed_facts, kept))
         wanted = {strand.id: strand for case in derived.cases for strand in case.strands}
         assert set(self.passed) <= set(wanted), "what passed is always there"
+        assert all(wanted[name].copies == strand.copies for name, strand in kept.items()), "and as it was"
         for name, (state, strand) in self.rows.items():
             if name not in wanted and state in REVOCABLE:
                 self.rows[name] = (S.BROUGHT_BACK, strand)
@@ -194,14 +200,16 @@ def check(strand: Strand, fact: Fact, daemon: Daemon, now: datetime) -> None:
     assert now >= soonest(fact, strand.dataset, facts), "deleted before its time"
     assert not held(strand.dataset, facts), "deleted under a hold"
     assert fact.key not in {each.withdraws for each in facts}, "deleted although it was withdrawn"
+    if fact.type is T.CONSENT_WITHDRAWN:
+        check_withdrawal(strand, fact, facts)
     if fact.type in ENDINGS:
         for service in POLICY.datasets[strand.dataset].services:
             assert not surely_lives(service, facts), "deleted although the customer has it"
 
 
-def live_to_the_end(facts: Sequence[Fact], runs: Iterable[datetime]) -> tuple[Daemon, Derived]:
+def live_to_the_end(facts: Sequence[Fact], runs: Iterable[datetime], policy: Policy = POLICY) -> tuple[Daemon, Derived]:
     """The whole life: every fact when it is told, a run at every given instant, and runs long after everything."""
-    daemon = Daemon()
+    daemon = Daemon(policy)
     derived = daemon.hear([])
     waiting = sorted(facts, key=lambda fact: fact.recorded_at)
     by_key = {fact.key: fact for fact in facts}
@@ -299,3 +307,150 @@ def _dates(derived: Derived) -> dict[str, tuple[datetime, ...]]:
         for case in derived.cases
         for strand in case.strands
     }
+
+
+# ---------------------------------------------------------------------------------------------------- what lies abroad
+
+CACHES = 'caches: [{store: cache, keys: "weights:{customer}:*"}],'
+REPLICAS = """
+     replicas: [{store: sg, prefix: "lion/{customer}/", territory: SG, recipient: Lion},
+                {store: sg, prefix: "shared/{customer}/", territory: SG},
+                {store: de, prefix: "weights/{customer}/", territory: DE},
+                {store: home, prefix: "weights/{customer}/", territory: CN}],"""
+WITHDRAWAL = """rules:
+  withdrawal:
+    {title: 撤回, clause: "6.12", when: [consent-withdrawn], buffer: none, tombstone: none, complete-within: 15 days}"""
+ABROAD = policy(**{CACHES: CACHES + REPLICAS, "rules:": WITHDRAWAL})
+PLACES = {"sg/lion/c-1/": ("SG", "Lion"), "sg/shared/c-1/": ("SG", None), "de/weights/c-1/": ("DE", None)}
+"""Every replica abroad: its territory, and whose it is alone."""
+
+
+@st.composite
+def lives_abroad(draw: st.DrawFn, most: int = 4) -> list[Fact]:
+    """Ordinary facts of one customer, and consents to transfers that are given, run out, and are withdrawn."""
+    facts = draw(lives(most))
+    names = [f"K-{number}" for number in range(draw(st.integers(1, most)))]
+    facts += [_granted(draw, name) for name in names]
+    for number, name in enumerate(draw(st.lists(st.sampled_from([*names, "K-never"]), max_size=most))):
+        facts.append(replace(_told(draw, T.CONSENT_WITHDRAWN, f"w{number}"), withdrawn_consent=name))
+    return facts
+
+
+def _told(draw: st.DrawFn, kind: FactType, name: str) -> Fact:
+    at = START + timedelta(hours=6 * draw(st.integers(0, 4 * 120)))
+    return Fact(FactKey("crm", name), kind, CUSTOMER, at, at + timedelta(days=draw(st.sampled_from([0, 0, 1, 20, 40]))))
+
+
+def _granted(draw: st.DrawFn, name: str) -> Fact:
+    fact = _told(draw, T.CONSENT_GRANTED, name)
+    days = draw(st.sampled_from([None, None, 5, 50]))
+    consent = Consent(
+        id=name,
+        customer=CUSTOMER,
+        dataset=draw(st.sampled_from(["weights", "weights", "weights", "metrics"])),
+        purpose=draw(st.sampled_from(["support", "training"])),
+        service="training",
+        recipient=draw(st.sampled_from(["Lion", "Tiger"])),
+        contact="privacy@lion.example",
+        destination=draw(st.sampled_from(["SG", "SG", "DE"])),
+        method="API",
+        categories=("weights",),
+        rights="privacy@lion.example",
+        given_at=fact.at,
+        how_given="signed",
+        is_separate=True,
+        document="ab" * 32,
+        valid_from=fact.at,
+        valid_until=fact.at + timedelta(days=days) if days else None,
+    )
+    return replace(fact, consent=consent)
+
+
+def may_lie_at(consent: Consent, place: str) -> bool:
+    """Whether the consent is about what lies at this replica of the weights."""
+    territory, recipient = PLACES[place]
+    return consent.dataset == "weights" and consent.destination == territory and recipient in (None, consent.recipient)
+
+
+def consents_told(facts: Iterable[Fact]) -> dict[str, tuple[Consent, datetime]]:
+    """The consents by id, and when each was told of."""
+    return {fact.consent.id: (fact.consent, fact.recorded_at) for fact in facts if fact.consent is not None}
+
+
+def first_withdrawn(facts: Iterable[Fact]) -> dict[str, datetime]:
+    """When the withdrawal of each consent was first told of."""
+    told: dict[str, datetime] = {}
+    for fact in facts:
+        if (name := fact.withdrawn_consent) is not None:
+            told[name] = min(told.get(name, fact.recorded_at), fact.recorded_at)
+    return told
+
+
+def place_name(copy: Copy) -> str:
+    assert isinstance(copy.place, Prefix)
+    return f"{copy.store}/{copy.place.prefix}"
+
+
+def check_withdrawal(strand: Strand, fact: Fact, facts: Sequence[Fact]) -> None:
+    """Only what lies abroad under the withdrawn consent goes, and under no other one that stands."""
+    consents, withdrawn = consents_told(facts), first_withdrawn(facts)
+    consent, _ = consents[fact.withdrawn_consent or ""]
+    assert {copy.role for copy in strand.copies} == {CopyRole.REPLICA}, "what lies at home stays"
+    assert not strand.shreds_key, "keys close what lies at home too"
+    assert {copy.territory for copy in strand.copies} == {consent.destination}, "another territory is not touched"
+    for place in map(place_name, strand.copies):
+        assert may_lie_at(consent, place), f"{place} is not what {consent.id} is about"
+        standing = [
+            each.id
+            for each, _ in consents.values()
+            if each.id not in withdrawn
+            and may_lie_at(each, place)
+            and (each.valid_until is None or each.valid_until > fact.at)
+        ]
+        assert not standing, f"what lies at {place} may lie there under {standing}"
+
+
+@given(lives_abroad(), st.data())
+def test_consents_told_late_twice_or_in_another_order_amount_to_the_same(
+    facts: list[Fact], data: st.DataObject
+) -> None:
+    late = [replace(fact, recorded_at=fact.recorded_at + timedelta(days=data.draw(_DELAYS))) for fact in facts]
+    again = [replace(fact, recorded_at=fact.recorded_at + timedelta(days=9)) for fact in late[::2]]
+    arrival = data.draw(st.permutations([*late, *again]))
+    assert derive(arrival, [ABROAD]) == derive(facts, [ABROAD])
+
+
+_DELAYS = st.sampled_from([0, 0, 1, 30])
+
+
+@settings(max_examples=200, deadline=None)
+@given(lives_abroad())
+def test_a_withdrawal_touches_only_what_lies_abroad_under_no_other_consent(facts: list[Fact]) -> None:
+    by_key = {fact.key: fact for fact in facts}
+    for case in derive(facts, [ABROAD]).cases:
+        for strand in case.strands if case.fact_type is T.CONSENT_WITHDRAWN else ():
+            check_withdrawal(strand, by_key[case.starting_fact], facts)
+
+
+@settings(max_examples=200, deadline=None)
+@given(lives_abroad(), st.lists(instants, max_size=8))
+def test_after_the_last_withdrawal_everything_that_consents_let_abroad_goes_and_stays_told(
+    facts: list[Fact], runs: list[datetime]
+) -> None:
+    end = START + timedelta(days=400)
+    consents = consents_told(facts)
+    last = [
+        Fact(FactKey("end", name), T.CONSENT_WITHDRAWN, CUSTOMER, end, end, withdrawn_consent=name)
+        for name in sorted(consents.keys() - first_withdrawn(facts).keys())
+    ]
+    facts = [*facts, *last, *released(facts, end)]
+    daemon, _ = live_to_the_end(facts, [*runs, end, *(end + timedelta(days=n) for n in (1, 900))], ABROAD)
+    withdrawn = first_withdrawn(facts)
+    for place in PLACES:
+        over = [max(told, withdrawn[name]) for name, (each, told) in consents.items() if may_lie_at(each, place)]
+        went = [
+            passed
+            for name, passed in daemon.passed.items()
+            if any(c.role is CopyRole.REPLICA and place_name(c) == place for c in daemon.rows[name][1].copies)
+        ]
+        assert not over or max(went, default=START) >= max(over), f"{place} was forgotten"

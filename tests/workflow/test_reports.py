@@ -39,7 +39,7 @@ from retention.workflows.compile_report import (
     sources_of,
 )
 from retention.workflows.consents import grant_consent
-from retention.workflows.decide_transfer import check_transfer
+from retention.workflows.decide_transfer import check_transfer, use_decision
 from retention.workflows.deployment import Deployment
 from retention.workflows.holds import HoldOrder, place_hold, release_hold
 from retention.workflows.report_sections.deletions import gather
@@ -299,12 +299,7 @@ def test_backups_that_wait_say_what_a_read_came_to(provider: Provider, tmp_path:
 
 
 def test_transfers_stand_with_consent_measure_and_counted_persons(provider: Provider, tmp_path: Path) -> None:
-    path = tmp_path / "transfers.yaml"
-    path.write_text(with_transfers(POLICY).replace('version: "1"', 'version: "2"'), encoding="utf-8")
-    provider.pass_time(hours=1)
-    adopted = adopt_policy(provider.deployment, path)
-    approve(provider.deployment, adopted.policy.hash, "Ms Li")
-    adopt_policy(provider.deployment, path)
+    adopt_transfers(provider, tmp_path / "transfers.yaml")
     provider.tell("service-activated", "acme-gmbh", service="training", subscription="a-1")
     grant_consent(provider.deployment, "acme-gmbh", CONSENT)
     request = TransferRequest("acme-gmbh", "models", "CN", "SG", "Lion Pte", "support", "training", 5, 0)
@@ -319,6 +314,66 @@ def test_transfers_stand_with_consent_measure_and_counted_persons(provider: Prov
     assert [row["consent"] != "K-1" and bool(row["entries"]) for row in table(issued.folder, "consents")] == [True]
     assert [row["limit"] for row in table(issued.folder, "thresholds")] == ["100000", "1", "1000000", "10000"]
     assert check(provider.deployment, issued.folder).findings == ()
+
+
+def adopt_transfers(provider: Provider, path: Path) -> None:
+    """A policy version with rules on transfers is in force."""
+    path.write_text(with_transfers(POLICY).replace('version: "1"', 'version: "2"'), encoding="utf-8")
+    provider.pass_time(hours=1)
+    adopted = adopt_policy(provider.deployment, path)
+    approve(provider.deployment, adopted.policy.hash, "Ms Li")
+    adopt_policy(provider.deployment, path)
+
+
+@pytest.mark.parametrize(
+    ("order", "counted"),
+    [
+        pytest.param(DECEMBER, {"5", "0"}, id="December"),
+        pytest.param(ReportOrder(date(2026, 1, 1), date(2026, 12, 31), Lang.EN), {"5", "0"}, id="the year"),
+        pytest.param(ReportOrder(date(2026, 12, 1), date(2027, 1, 1), Lang.EN), {"0"}, id="the year after has begun"),
+    ],
+)
+def test_persons_are_those_of_the_year_in_which_the_period_ends(
+    provider: Provider, tmp_path: Path, order: ReportOrder, counted: set[str]
+) -> None:
+    adopt_transfers(provider, tmp_path / "transfers.yaml")
+    provider.tell("service-activated", "acme-gmbh", service="training", subscription="a-1")
+    grant_consent(provider.deployment, "acme-gmbh", CONSENT)
+    request = TransferRequest("acme-gmbh", "models", "CN", "SG", "Lion Pte", "support", "training", 5, 0)
+    use_decision(provider.deployment, check_transfer(provider.deployment, request).id)
+    go_to(provider, datetime(2027, 1, 1, 2, tzinfo=UTC))
+    issued = compile_report(provider.deployment, order, tmp_path / "out")
+    assert {row["counted"] for row in table(issued.folder, "thresholds")} == counted
+
+
+def test_a_policy_that_takes_effect_at_midnight_is_not_that_of_the_day_before(
+    provider: Provider, tmp_path: Path
+) -> None:
+    path = tmp_path / "next.yaml"
+    text = POLICY.replace('version: "1"', 'version: "2"').replace("effective: 2026-11-01", "effective: 2026-12-01")
+    path.write_text(text, encoding="utf-8")
+    provider.pass_time(hours=1)
+    adopted = adopt_policy(provider.deployment, path)
+    approve(provider.deployment, adopted.policy.hash, "Ms Li")
+    adopt_policy(provider.deployment, path)
+    go_to(provider, datetime(2026, 12, 1, 2, tzinfo=UTC))
+    issued = compile_report(provider.deployment, NOVEMBER, tmp_path / "out")
+    assert json.loads((issued.folder / "report.json").read_text(encoding="utf-8"))["policy"]["version"] == "1"
+
+
+def test_what_was_brought_back_after_the_month_is_not_back_in_its_report(november: Provider, tmp_path: Path) -> None:
+    november.run()
+    at = datetime(2026, 12, 3, 2, tzinfo=UTC)
+    go_to(november, at)
+    november.tell("service-renewed", "gamma-gmbh", service="training", subscription="gamma-gmbh-1")
+    november.run()
+    november.pass_time(days=1)
+    issued = compile_report(november.deployment, NOVEMBER, tmp_path / "later")
+    assert counts(issued.folder, "statement", "clause")["6.11"] == (2, 0, 0, 0, 0, 2, 0)
+    december = compile_report(november.deployment, DECEMBER, tmp_path / "december")
+    assert counts(december.folder, "statement", "clause")["6.11"][-1] == 2
+    for each in (issued, december):
+        assert check(november.deployment, each.folder).findings == ()
 
 
 # --------------------------------------------------------------------------------------------------------- names

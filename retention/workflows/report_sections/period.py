@@ -9,6 +9,9 @@ from zoneinfo import ZoneInfo
 
 from retention.errors import InputError
 
+_FIRST_YEAR, _LAST_YEAR = 1900, 9998
+"""Years whose every midnight is an instant in every zone."""
+
 
 @dataclass(frozen=True)
 class Period:
@@ -34,6 +37,11 @@ class Period:
         """As of when the report speaks: the end of the period, or now while it goes on."""
         return min(self.end_at, self.made_at)
 
+    @cached_property
+    def last_at(self) -> datetime:
+        """The last instant of the period up to `until`, which is not included: the year and the law are those of this one."""
+        return self.until - timedelta(microseconds=1)
+
     @property
     def name(self) -> str:
         """The period in a file's name: `2026-11`, or both days where it is no whole month."""
@@ -43,9 +51,12 @@ class Period:
 
 
 def period_of(first_day: date, last_day: date, zone: ZoneInfo, now: datetime) -> Period:
-    """The period. Raises InputError where it ends before it begins, or has not begun at `now`."""
+    """The period. Raises InputError where it ends before it begins, has not begun at `now`, or is near the calendar's ends."""
     if last_day < first_day:
         raise InputError(f"--to {last_day} lies before --from {first_day}")
+    for option, day in (("--from", first_day), ("--to", last_day)):
+        if not _FIRST_YEAR <= day.year <= _LAST_YEAR:
+            raise InputError(f"{option} {day}: a report is about days of the years {_FIRST_YEAR} to {_LAST_YEAR}")
     period = Period(first_day, last_day, zone, now)
     if period.start_at >= now:
         raise InputError(f"--from {first_day} has not come yet; a report looks back")

@@ -68,20 +68,32 @@ def standing_of(strand: ReportedStrand, holds: Sequence[Hold], period: Period) -
     record, until = strand.record, period.until
     done_at = finished_at(record, strand.keys)
     left = sum(status.end_state is not None and not status.end_state.is_gone for status in live_copies(record))
-    if record.state is StrandState.BROUGHT_BACK:
-        at = record.settled_at or period.made_at
-        is_due = record.strand.due.at <= min(at, until) and at >= period.start_at
-        return Stood(Standing.BROUGHT_BACK, is_due, None, None, None, 0)
+    if _was_back(record, period):
+        return Stood(Standing.BROUGHT_BACK, _is_back_due(record, period), None, None, None, 0)
     is_due = record.strand.due.at < until and not (done_at is not None and done_at < period.start_at)
     if done_at is not None and done_at < until:
         if done_at <= record.deadline:
             kept = Cause.KEPT_BY_LAW if done_at > record.strand.complete_by.at else None
             return Stood(Standing.ON_TIME, is_due, done_at, kept, None, left)
         return Stood(Standing.LATE, is_due, done_at, _why_late(strand), None, left)
-    block = _block_at(strand, holds_at(holds, until), until, is_done_since=done_at is not None)
-    standing = _open_standing(record, block, until, is_done_since=done_at is not None)
+    went_on = done_at is not None or record.state is StrandState.BROUGHT_BACK
+    block = _block_at(strand, holds_at(holds, until), until, went_on=went_on)
+    standing = _open_standing(record, block, until, went_on=went_on)
     hold = stopping_hold(record.strand, holds_at(holds, until)) if block and block.kind is BlockKind.HELD else None
     return Stood(standing, is_due, done_at, _cause_of(block, strand, until), hold, left)
+
+
+def _was_back(record: StrandRecord, period: Period) -> bool:
+    """Whether it was brought back by `period.until`; what was brought back since stood like any other then."""
+    if record.state is not StrandState.BROUGHT_BACK:
+        return False
+    return period.until == period.made_at or (record.settled_at is not None and record.settled_at < period.until)
+
+
+def _is_back_due(record: StrandRecord, period: Period) -> bool:
+    """Whether it was due when it was brought back, and that was in the period."""
+    due_at, at = record.strand.due.at, record.settled_at or period.made_at
+    return due_at < period.until and due_at <= at and at >= period.start_at
 
 
 def finished_at(record: StrandRecord, keys: KeyTally | None) -> datetime | None:
@@ -117,21 +129,23 @@ def holds_at(holds: Sequence[Hold], at: datetime) -> tuple[Hold, ...]:
     )
 
 
-def _open_standing(record: StrandRecord, block: Block | None, until: datetime, *, is_done_since: bool) -> Standing:
+def _open_standing(record: StrandRecord, block: Block | None, until: datetime, *, went_on: bool) -> Standing:
     stops = block is not None and block.kind in (BlockKind.HELD, BlockKind.KEPT_BY_LAW)
     if stops or is_kept(record.copies):
         return Standing.STOPPED
-    if is_done_since:
+    if went_on:
         return Standing.OVERDUE if until > record.deadline else Standing.OPEN
     return Standing.OVERDUE if is_overdue(record, block, until) else Standing.OPEN
 
 
-def _block_at(strand: ReportedStrand, holds: Sequence[Hold], until: datetime, *, is_done_since: bool) -> Block | None:
+def _block_at(strand: ReportedStrand, holds: Sequence[Hold], until: datetime, *, went_on: bool) -> Block | None:
     """What stopped the next step at the instant. Of what went on since, only what stops the point of no return is known."""
     record = strand.record
-    passed_later = record.passed_at is not None and record.passed_at >= until
-    if is_done_since or passed_later:
-        return block_before_no_return(record.strand, holds, until) if passed_later else None
+    was_before = record.state is StrandState.BROUGHT_BACK or (
+        record.passed_at is not None and record.passed_at >= until
+    )
+    if went_on or was_before:
+        return block_before_no_return(record.strand, holds, until) if was_before else None
     progress = Progress(
         record.state,
         record.version,

@@ -266,7 +266,7 @@ _THRESHOLDS = (
 
 
 def _thresholds(sources: Sources) -> Iterator[Row]:
-    at = sources.period.until
+    at = sources.period.last_at
     try:
         law = thresholds_at(at)
     except InputError:  # no version was in force yet, so nothing is counted against it

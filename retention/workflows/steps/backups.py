@@ -264,7 +264,7 @@ class _Closing:
         with self.run.transaction() as session:
             hold = hold_in_the_way(self.run, session, known)
             if hold is not None:
-                raise _Held(f"hold {hold.id}: {hold.ground}")
+                raise _Held(f"hold {hold.id}")  # its ground may name people, and this reason goes into the ledger
             self._tell(session, EntryType.STEP_INTENT, known, {"step": str(StepKind.CLOSE_BACKUPS), "act": act})
 
     def _delete(self, known: KnownSet) -> SetEnd:
@@ -293,7 +293,7 @@ class _Closing:
             holds = fact_rows.holds_of(session, self.run.record.customer)
         hold = stopping_hold(self.run.record.strand, [each for each in holds if each.stands])
         if hold is not None:
-            raise _Held(f"hold {hold.id}: {hold.ground}")
+            raise _Held(f"hold {hold.id}")  # its ground may name people, and this reason goes into the ledger
         removed = anonymise_set(self.run, known, plan, self.store)
         if not removed:
             return self._end(known, EndState.ANONYMISED, "searched: nothing of the customer is in it any more")

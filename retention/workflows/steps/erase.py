@@ -16,7 +16,7 @@ from retention.keys.sealed import HEADER_LENGTH, read_header
 from retention.lifecycle.counting import count, kept_from
 from retention.lifecycle.states import StrandEvent, next_state
 from retention.model.case import StrandState
-from retention.model.copy import CopyStatus, EndState
+from retention.model.copy import Copy, CopyRole, CopyStatus, EndState
 from retention.model.plan import StepKind
 from retention.workflows.steps.shred import check_no_return
 from retention.workflows.strand_run import StrandRun
@@ -96,7 +96,7 @@ def _erase_copy(run: StrandRun, status: CopyStatus) -> CopyStatus:
     gone_before = status.gone_count
     try:
         store = run.deployment.store(status.copy.store)
-        for batch in store.erase(status.copy.place, _keep(run, store)):
+        for batch in store.erase(status.copy.place, _keep(run, store, status.copy)):
             _add(run, tally, store, batch)
             status = _batch_erased(run, status, batch)
             run.batch_done(StepKind.ERASE)
@@ -105,15 +105,17 @@ def _erase_copy(run: StrandRun, status: CopyStatus) -> CopyStatus:
     return _judged(run, replace(status, gone_count=gone_before + tally.done), tally)
 
 
-def _keep(run: StrandRun, store: Store) -> Keep | None:
+def _keep(run: StrandRun, store: Store, copy: Copy) -> Keep | None:
     """What must be left: objects under a statutory minimum by their own date, and what was written after a comeback.
+
+    The law keeps the data itself: a replica's date is that of its copying, and what it repeats need not stay twice.
 
     A store that cannot tell when something was written (rows) cannot tell a comeback's data apart either; that nothing
     new is written there before the erasure is verified is what the service was told (docs/adr/0007).
     """
     strand = run.record.strand
     bounds = [] if strand.not_from is None or not store.capabilities().tells_written_at else [strand.not_from]
-    if strand.keep_written is not None:
+    if strand.keep_written is not None and copy.role is not CopyRole.REPLICA:
         policy = run.policy()
         bounds.append(
             kept_from(run.now, strand.keep_written, policy.time_zone, policy.calendar, policy.last_day_off_moves)

@@ -32,11 +32,20 @@ def abroad() -> Policy:
     return policy(**{'caches: [{store: cache, keys: "weights:{customer}:*"}],': REPLICAS, "rules:": RULE})
 
 
-def consent(name: str, when: str, *, to: str = "SG", recipient: str = "Lion Pte", until: str | None = None) -> Fact:
+def consent(
+    name: str,
+    when: str,
+    *,
+    to: str = "SG",
+    recipient: str = "Lion Pte",
+    until: str | None = None,
+    begins: str | None = None,
+    dataset: str = "weights",
+) -> Fact:
     given = Consent(
         id=name,
         customer=CUSTOMER,
-        dataset="weights",
+        dataset=dataset,
         purpose="support",
         service="training",
         recipient=recipient,
@@ -49,7 +58,7 @@ def consent(name: str, when: str, *, to: str = "SG", recipient: str = "Lion Pte"
         how_given="signed",
         is_separate=True,
         document="ab" * 32,
-        valid_from=instant(when),
+        valid_from=instant(begins or when),
         valid_until=instant(until) if until else None,
     )
     return replace(fact("consent-granted", when), consent=given)
@@ -104,7 +113,23 @@ STORIES: dict[str, tuple[list[Fact], list[str]]] = {
             withdrawal("K-1", "2026-04-01"),
             withdrawal("K-2", "2026-05-01"),
         ],
-        ["lion/c-1/ shared/c-1/", "shared/c-1/"],
+        ["lion/c-1/", "shared/c-1/"],
+    ),
+    "a consent that was not to begin for years covers nothing": (
+        [
+            consent("K-1", "2026-03-01"),
+            consent("K-2", "2026-03-02", begins="2036-01-01"),
+            withdrawal("K-1", "2026-04-01"),
+        ],
+        ["lion/c-1/ shared/c-1/"],
+    ),
+    "one consent id for two datasets": (
+        [
+            consent("K-1", "2026-03-01", dataset="metrics"),
+            consent("K-1", "2026-03-01"),
+            withdrawal("K-1", "2026-04-01"),
+        ],
+        ["lion/c-1/ shared/c-1/"],
     ),
     "a consent that ended before the withdrawal covers nothing": (
         [
@@ -175,3 +200,50 @@ def test_it_is_explained_that_only_what_lies_abroad_goes() -> None:
     derived = derive(facts, [abroad()])
     lines = explain(derived, facts, [abroad()], {}, instant("2026-04-02"), "weights").lines(Language.EN)
     assert "Only what lies in SG under the consent goes; what lies at home, and the keys, stay." in lines
+
+
+def test_what_an_older_version_declared_goes_under_a_later_one_too() -> None:
+    """Policy 2 moves Lion's replica; a withdrawal takes what was brought to either place."""
+    moved = policy(
+        **{
+            'caches: [{store: cache, keys: "weights:{customer}:*"}],': REPLICAS.replace("lion/", "lion2/"),
+            "rules:": RULE,
+        }
+    )
+    later = replace(moved, hash="2", effective_at=instant("2026-03-15"))
+    facts = (STARTED, consent("K-1", "2026-03-01"), withdrawal("K-1", "2026-04-01"))
+    derived = derive(facts, [abroad(), later])
+    lines = [_line(strand) for case in derived.cases for strand in case.strands]
+    assert lines == ["lion/c-1/ shared/c-1/ lion2/c-1/"]
+
+
+def test_a_replica_that_is_declared_later_goes_with_a_case_that_is_told_late() -> None:
+    before = replace(policy(), effective_at=instant("2026-01-01"))
+    later = replace(abroad(), hash="2", effective_at=instant("2026-05-01"))
+    derived = derive((STARTED, fact("service-expired", "2026-04-01", "training")), [before, later])
+    (strand,) = (s for case in derived.cases for s in case.strands if s.dataset == "weights")
+    assert [c.store for c in strand.copies if c.role is CopyRole.REPLICA] == ["sg", "sg", "de", "home"]
+
+
+def test_a_consent_for_another_recipient_does_not_cover_what_comes_later() -> None:
+    facts = (consent("K-1", "2026-03-01", to="DE"), withdrawal("K-1", "2026-04-01"))
+    only_lions = policy(
+        **{
+            'caches: [{store: cache, keys: "weights:{customer}:*"}],': REPLICAS.replace(
+                "territory: DE", "territory: DE, recipient: Lion Pte"
+            ),
+            "rules:": RULE,
+        }
+    )
+    history = passed(derive((STARTED, *facts), [only_lions]), "2026-04-01 01:00", "weights")
+    for recipient, since in (("Tiger Pte", None), ("Lion Pte", instant("2026-04-03"))):
+        again = consent("K-2", "2026-04-03", to="DE", recipient=recipient)
+        ((strand,),) = (case.strands for case in derive((STARTED, *facts, again), [only_lions], history).cases)
+        assert strand.not_from == since
+
+
+def test_a_part_of_a_dataset_with_two_primaries_takes_its_replica_whole() -> None:
+    weights = abroad().datasets["weights"]
+    two = replace(weights, primary=(*weights.primary, *weights.primary))
+    copies = locate(abroad(), two, CUSTOMER, part=Part("weights", objects=("a.bin",)))
+    assert [c.place for c in copies if c.store == "de"] == [Prefix("weights/c-1/")]

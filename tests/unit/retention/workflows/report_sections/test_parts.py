@@ -37,6 +37,11 @@ def test_a_day_begins_and_ends_in_the_policy_s_zone() -> None:
     assert replace(NOVEMBER, last_day=date(2026, 12, 31)).until == NOW
 
 
+def test_the_last_instant_of_a_year_is_of_that_year() -> None:
+    year = Period(date(2026, 1, 1), date(2026, 12, 31), SHANGHAI, datetime(2027, 1, 5, tzinfo=UTC))
+    assert year.last_at.astimezone(SHANGHAI) == datetime(2026, 12, 31, 23, 59, 59, 999_999, tzinfo=SHANGHAI)
+
+
 @pytest.mark.parametrize(
     ("now", "first_day", "last_day"),
     [
@@ -56,6 +61,19 @@ def test_a_period_that_is_none_is_refused() -> None:
         period_of(date(2026, 11, 2), date(2026, 11, 1), SHANGHAI, NOW)
     with pytest.raises(InputError):
         period_of(date(2026, 12, 6), date(2026, 12, 7), SHANGHAI, NOW)
+
+
+@pytest.mark.parametrize(
+    ("first_day", "last_day", "says"),
+    [
+        pytest.param(date(2026, 11, 1), date.max, "--to 9999", id="the last day that there is"),
+        pytest.param(date.min, date(2026, 11, 30), "--from 0001", id="the first day that there is"),
+    ],
+)
+def test_the_ends_of_the_calendar_are_refused(first_day: date, last_day: date, says: str) -> None:
+    for zone in (SHANGHAI, ZoneInfo("America/Los_Angeles")):
+        with pytest.raises(InputError, match=says):
+            period_of(first_day, last_day, zone, NOW)
 
 
 # --------------------------------------------------------------------------------------------------------- spool
@@ -119,12 +137,13 @@ def strand(
     waiting: int = 0,
     end_state: EndState | None = None,
     complete_by: datetime = COMPLETE_BY,
+    due: datetime = DUE,
 ) -> ReportedStrand:
     """A deletion due on 10 November, to be complete by the 25th; days are of November."""
     period = parse_period("15 days")
     copy = Copy("d", "objects", CopyRole.PRIMARY)
-    due, complete = Count(DUE, period, "b", DUE), Count(DUE, period, "b", complete_by)
-    definition = Strand("k", "d", None, Part("d"), Encryption.CUSTOMER, due, due, complete, (copy,), shreds_key=True)
+    due_by, complete = Count(due, period, "b", due), Count(due, period, "b", complete_by)
+    definition = Strand("k", "d", None, Part("d"), Encryption.CUSTOMER, due_by, due_by, complete, (copy,), shreds_key=True)
     record = StrandRecord(
         definition,
         "c",
@@ -226,6 +245,46 @@ CASES = [
     ),
     pytest.param(
         strand(StrandState.BROUGHT_BACK, settled=5), (), Standing.BROUGHT_BACK, None, False, id="brought back before"
+    ),
+    pytest.param(
+        strand(StrandState.BROUGHT_BACK, settled=33),
+        (),
+        Standing.OVERDUE,
+        Cause.NOT_TAKEN_UP,
+        True,
+        id="brought back since, and overdue then",
+    ),
+    pytest.param(
+        strand(StrandState.BROUGHT_BACK, settled=33, complete_by=day(35)),
+        (),
+        Standing.OPEN,
+        None,
+        True,
+        id="brought back since, with time left then",
+    ),
+    pytest.param(
+        strand(StrandState.BROUGHT_BACK, settled=33),
+        (replace(HOLD, released_at=day(32)),),
+        Standing.STOPPED,
+        Cause.HELD,
+        True,
+        id="brought back since, and held then",
+    ),
+    pytest.param(
+        strand(StrandState.BROUGHT_BACK),
+        (),
+        Standing.OVERDUE,
+        Cause.NOT_TAKEN_UP,
+        True,
+        id="being brought back after the end",
+    ),
+    pytest.param(
+        strand(StrandState.BROUGHT_BACK, settled=33, due=NOVEMBER.until, complete_by=day(45)),
+        (),
+        Standing.OPEN,
+        None,
+        False,
+        id="due at the first instant of December, and brought back then",
     ),
     pytest.param(
         strand(StrandState.CERTIFIED, verified=-10, passed=-10),
