@@ -225,12 +225,12 @@ def living_services(session: Session) -> dict[str, frozenset[str]]:
     return {customer: frozenset(services) for customer, services in found.items()}
 
 
-def passed_since(session: Session, customer: str, dataset: str, since: datetime) -> bool:
-    """Whether a deletion of something of the customer's dataset has passed its point of no return since then (aware UTC)."""
-    query = select(StrandRow.id).where(
-        StrandRow.customer == customer, StrandRow.dataset == dataset, col(StrandRow.passed_at) >= since
+def last_passed_at(session: Session, customer: str, dataset: str) -> datetime | None:
+    """When a deletion of something of the customer's dataset last passed its point of no return (aware UTC); None: never."""
+    query = select(StrandRow.passed_at).where(
+        StrandRow.customer == customer, StrandRow.dataset == dataset, col(StrandRow.passed_at).is_not(None)
     )
-    return session.exec(query.limit(1)).first() is not None
+    return session.exec(query.order_by(col(StrandRow.passed_at).desc()).limit(1)).first()
 
 
 def services_of(session: Session, customer: str) -> frozenset[str]:

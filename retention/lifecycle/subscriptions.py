@@ -13,7 +13,7 @@ from datetime import datetime
 
 from retention.lifecycle.consents import replicas_of
 from retention.model.fact import Fact, FactKey, FactType
-from retention.model.fact_roles import ALWAYS_CANCEL, CANCELS, ENDINGS, INSTRUCTIONS, STARTING
+from retention.model.fact_roles import ALWAYS_CANCEL, CANCELS, ENDINGS, INSTRUCTIONS, STARTING, WITHDRAWALS
 from retention.model.policy import Policy
 
 UNNAMED = ""
@@ -127,7 +127,9 @@ class PolicyAt:
         frozen = self._frozen.get(fact.key)
         if frozen is not None:
             return self._by_hash[frozen]
-        in_force = [version for version in self._versions if version.effective_at <= fact.at]
+        # a withdrawal takes what lies abroad when we hear of it, however long ago it was made
+        at = max(fact.at, fact.recorded_at) if fact.type in WITHDRAWALS else fact.at
+        in_force = [version for version in self._versions if version.effective_at <= at]
         return in_force[-1] if in_force else self._versions[0]
 
 

@@ -46,6 +46,11 @@ class Errand:
     place: Prefix
     replica: Replica
 
+    def leads_as(self, other: Errand) -> bool:
+        """Whether it carries the same from and to the same places."""
+        mine, theirs = ([(way.source.name, way.place, way.below) for way in each.ways] for each in (self, other))
+        return (self.target, self.place, mine) == (other.target, other.place, theirs)
+
 
 def plan_errand(deployment: Deployment, decision_id: str, target: str) -> Errand:
     """What copying under the decision to the store `target` means. Reads only; does not ask whether it is allowed.

@@ -13,6 +13,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from itertools import chain, islice
 
 from sqlmodel import Session
@@ -80,12 +81,9 @@ def _begun(deployment: Deployment, errand: Errand) -> TransferCopy:
     now, request = deployment.clock.now(), errand.request
     with deployment.catalog.reading() as session:
         known = copy_rows.interrupted_copy(session, errand.decision, errand.target)
-        goes_on = (
-            known is not None
-            and known.policy == errand.policy_hash
-            and not case_rows.passed_since(session, request.customer, request.dataset, known.started_at)
-        )
-    if known is not None and goes_on:
+        passed_at = case_rows.last_passed_at(session, request.customer, request.dataset)
+    is_all_there = known is not None and (passed_at is None or passed_at < known.started_at)
+    if known is not None and is_all_there and known.policy == errand.policy_hash:
         return replace(known, changed_at=now)
     return TransferCopy(
         id=secrets.token_hex(8),
@@ -128,6 +126,8 @@ class _CopyRun:
     lease: Lease
     copy: TransferCopy
     _asked_at: float = field(default=float("-inf"), init=False)
+    _passed_at: datetime | None = field(default=None, init=False)
+    _is_answered: bool = field(default=False, init=False)
 
     def carry_all(self, observe: Observe) -> None:
         try:
@@ -205,16 +205,22 @@ class _CopyRun:
         if not at_once and ticks < self._asked_at + ASK_EVERY_SECONDS:
             return
         use_decision(self.deployment, self.errand.decision)
+        if not plan_errand(self.deployment, self.errand.decision, self.errand.target).leads_as(self.errand):
+            raise RefusedByRule("the policy has changed since, and the data would lie elsewhere by now; begin anew")
         with self.deployment.catalog.transaction() as session:
             self._hold_on(session)
         self._asked_at = ticks
 
     def _hold_on(self, session: Session) -> None:
-        """Within the transaction the data waits for no deletion, and this process still has the lease."""
+        """Within the transaction nothing of the data waits for its deletion, or was deleted since this call began."""
         self._fence(session)
         request = self.errand.request
         fact_rows.lock_customer(session, request.customer, self.deployment.clock.now())
         case_rows.refuse_copying(session, request.customer, request.dataset)
+        passed_at = case_rows.last_passed_at(session, request.customer, request.dataset)
+        if self._is_answered and passed_at != self._passed_at:
+            raise RefusedByRule(f"something of dataset {request.dataset} was deleted meanwhile; begin anew")
+        self._passed_at, self._is_answered = passed_at, True
 
     def _fence(self, session: Session) -> None:
         if not leases.renew(session, self.lease, self.deployment.wall.now(), self.deployment.lease_term):
