@@ -76,6 +76,7 @@ def test_a_deletion_that_passes_a_put_under_way_leaves_nothing_behind(
     ) -> Arrived:
         seen.append(name)
         if len(seen) == 2:
+            content = iter(list(content))  # it was read, and is on its way
             before()
             abroad.tell("deletion-ordered", "c-1", dataset="models", ground="order")
             abroad.run()
