@@ -6,9 +6,12 @@ Format: `docs/formats/report-bundle.md`. Source: RFC 8785; C2SP tlog-proof, tlog
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import stat
 from collections.abc import Iterator, Sequence
+from io import BufferedReader
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Literal
@@ -129,10 +132,40 @@ class Consistency(Body):
             merkle.verify_consistency(first.size, first.root_bytes, second.size, second.root_bytes, steps)
 
 
+def open_file(path: Path) -> BufferedReader:
+    """The file, open for reading. Malformed where a link or anything but a regular file lies there; OSError as it comes.
+
+    Nothing that lies in a file's place keeps the reader waiting.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO):
+            raise Malformed("not a regular file") from error
+        raise
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise Malformed("not a regular file")
+    return os.fdopen(handle, "rb")
+
+
+def difference(path: Path, record: FileRecord) -> str | None:
+    """How the file is another than the record says, None where it is not. Its length is compared before it is read.
+
+    Raises as `open_file`.
+    """
+    with open_file(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size != record.size:
+            return f"has {size} bytes, not {record.size}"
+        is_same = hashlib.file_digest(file, "sha256").hexdigest() == record.sha256
+    return None if is_same else "has another SHA-256 than the manifest says"
+
+
 def hash_file(path: Path) -> FileRecord:
-    """Length and SHA-256 of a file of any size, under its bare name."""
+    """Length and SHA-256 of a file of any size, under its bare name. Raises as `open_file`."""
     digest, size = hashlib.sha256(), 0
-    with path.open("rb") as file:
+    with open_file(path) as file:
         while chunk := file.read(_CHUNK):
             digest.update(chunk)
             size += len(chunk)

@@ -24,7 +24,7 @@ from retention.evidence.bundle import (
     UNLISTED,
     Consistency,
     Manifest,
-    hash_file,
+    difference,
     ledger_paths,
     paths_in,
 )
@@ -64,7 +64,7 @@ class BundleCheck:
 
     def add(self, kind: FindingKind, place: str, message: str) -> None:
         """One more thing that is wrong."""
-        self.findings.append(Finding(kind, place, message))
+        self.findings.append(Finding(kind, shown(place), message))
 
 
 def is_bundle(path: Path) -> bool:
@@ -87,10 +87,10 @@ def check_bundle(folder: Path, key: VerifierKey) -> BundleCheck:
     index = _check_entry(check, key, data, manifest)
     if manifest is None:
         return check
-    _check_files(check, manifest)
+    fitting = _check_files(check, manifest)
     _check_names(check, manifest)
     _check_consistency(check, manifest)
-    if index is not None:
+    if index is not None and REPORT in fitting:
         _read_report(check, manifest, key, index)
     if manifest.ledger_copied:
         _check_ledger(check, key)
@@ -105,6 +105,19 @@ def _read(check: BundleCheck, name: str, limit: int) -> bytes | None:
     except Malformed as error:
         check.add(FindingKind.MALFORMED, name, str(error))
     return None
+
+
+def _read_quietly(path: Path) -> bytes | None:
+    """The note, None where there is none that can be read: others have named that."""
+    try:
+        return read_file(path, LARGEST_NOTE)
+    except (OSError, Malformed):
+        return None
+
+
+def shown(place: str) -> str:
+    """A name as it can stand on a line: what cannot be printed is escaped, a newline too."""
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in place)
 
 
 def _check_entry(check: BundleCheck, key: VerifierKey, manifest: bytes | None, said: Manifest | None) -> int | None:
@@ -149,26 +162,32 @@ def _entry_differs(data: bytes, manifest: bytes | None, said: Manifest | None) -
             yield "tells of another number, period or ledger than the entry that was issued"
 
 
-def _check_files(check: BundleCheck, manifest: Manifest) -> None:
-    """Every file is listed, and is as it is listed."""
+def _check_files(check: BundleCheck, manifest: Manifest) -> frozenset[str]:
+    """Every file is listed, and is as it is listed. Returns those that are: nothing else is looked into."""
     listed = {record.name: record for record in manifest.files}
     there = {name for name in paths_in(check.folder) if not name.startswith(f"{LEDGER}/")}
     for name in sorted(there - listed.keys() - set(UNLISTED)):
         check.add(FindingKind.FILE_UNLISTED, name, "is not listed in the manifest")
+    for name in filter(lambda name: (check.folder / name).is_symlink(), UNLISTED):
+        check.add(FindingKind.FILE_CHANGED, name, "a link lies in its place")
+    if REPORT not in listed:
+        check.add(FindingKind.FILE_MISSING, REPORT, "the manifest lists none, and a report has one")
+    fitting = set()
     for name, record in listed.items():
-        path = check.folder / name
         if name not in there:
             check.add(FindingKind.FILE_MISSING, name, "is listed in the manifest, and missing")
-        elif path.is_symlink() or not path.is_file():
-            check.add(FindingKind.FILE_CHANGED, name, "is no file")
+            continue
+        try:
+            message = difference(check.folder / name, record)
+        except Malformed as error:
+            message = str(error)
+        if message is None:
+            fitting.add(name)
         else:
-            found = hash_file(path)
-            if found.size != record.size:
-                check.add(FindingKind.FILE_CHANGED, name, f"has {found.size} bytes, not {record.size}")
-            elif found.sha256 != record.sha256:
-                check.add(FindingKind.FILE_CHANGED, name, "has another SHA-256 than the manifest says")
+            check.add(FindingKind.FILE_CHANGED, name, message)
     if not manifest.ledger_copied and (check.folder / LEDGER).exists():
         check.add(FindingKind.FILE_UNLISTED, LEDGER, "the manifest says that no ledger is in the bundle")
+    return frozenset(fitting)
 
 
 def _check_names(check: BundleCheck, manifest: Manifest) -> None:
@@ -236,15 +255,17 @@ def _check_ledger(check: BundleCheck, key: VerifierKey) -> None:
     audit = audit_ledger(Ledger(folder, key), known, see)
     check.entry_count = audit.entry_count
     check.findings += (
-        Finding(each.kind, f"{LEDGER}/{each.place}", each.message, each.index) for each in audit.findings
+        Finding(each.kind, shown(f"{LEDGER}/{each.place}"), each.message, each.index) for each in audit.findings
     )
     named = {each.place for each in check.findings}
+    if _read_quietly(folder / CHECKPOINT) != _read_quietly(check.folder / CHECKPOINT):
+        check.add(FindingKind.FILE_CHANGED, f"{LEDGER}/{CHECKPOINT}", "is not the checkpoint of the bundle")
     if audit.checkpoint is not None:
-        if check.checkpoint is not None and audit.checkpoint.size != check.checkpoint.size:
-            check.add(FindingKind.FILE_CHANGED, f"{LEDGER}/{CHECKPOINT}", "is not the checkpoint of the bundle")
-        expected = set(ledger_paths(audit.checkpoint.size))
-        for path in sorted(set(paths_in(folder)) - expected):
-            if f"{LEDGER}/{path}" not in named:
+        there, expected = set(paths_in(folder)), set(ledger_paths(audit.checkpoint.size))
+        for path in sorted(path for path in there & expected if (folder / path).is_symlink()):
+            check.add(FindingKind.FILE_CHANGED, f"{LEDGER}/{path}", "a link lies in its place")
+        for path in sorted(there - expected):
+            if shown(f"{LEDGER}/{path}") not in named:
                 check.add(FindingKind.FILE_UNLISTED, f"{LEDGER}/{path}", "has no place in this ledger")
     close_citations(check, is_whole=not audit.findings)
 

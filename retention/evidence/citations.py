@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,29 +14,17 @@ from datetime import datetime
 from retention.evidence.bodies import CopyRef, CopyVerified, SetEnded
 from retention.evidence.canonical import JsonValue
 from retention.evidence.entries import Entry, EntryType, decode_entry
-from retention.evidence.errors import Malformed
 from retention.evidence.findings import Finding, FindingKind
 from retention.evidence.instants import format_instant
+from retention.evidence.report_figures import Figures
 from retention.evidence.report_rows import Json, JsonRow, ReportedRow, ReportFile
+from retention.evidence.report_words import STATED, WAITING
 
 MOST_FINDINGS = 200
+_CITING = "entries"
+"""The column that cites entries."""
 _WITHOUT_CASE = frozenset({EntryType.EPOCH_DESTROYED, EntryType.BACKUPS_SCANNED})
 """Entries that a row of a case may rest on although they are of none."""
-_STATEMENTS = {
-    "statement": "clause",
-    "by-rule": "rule",
-    "by-service": "service",
-    "by-dataset": "dataset",
-}
-"""Tables of figures that count the rows of `cases`, and the column they are grouped by."""
-_STATUSES = {
-    "on_time": "on-time",
-    "late": "late",
-    "overdue": "overdue",
-    "stopped": "stopped",
-    "open": "open",
-    "brought_back": "brought-back",
-}
 
 
 @dataclass(slots=True)
@@ -55,26 +42,33 @@ class Citations:
 
     def read(self, report: ReportFile) -> None:
         """Every citation of the report is known. Malformed where the report cannot be read."""
-        self._store.execute("CREATE TABLE cited (entry INTEGER, place TEXT, name TEXT, cells TEXT)")
-        self._store.executemany("INSERT INTO cited VALUES (?, ?, ?, ?)", self._citations(report))
-        self._store.execute("CREATE INDEX cited_entry ON cited (entry)")
-        cursor = self._store.execute("SELECT entry, place, name, cells FROM cited ORDER BY entry")
-        self._waiting = iter(cursor)
-        self._next = next(self._waiting, None)
-
-    def _citations(self, report: ReportFile) -> Iterator[tuple[int, str, str, str]]:
-        figures = _Figures()
-        for row in report.rows():
+        self._store.execute("CREATE TABLE told (id INTEGER PRIMARY KEY, place TEXT, name TEXT, cells TEXT)")
+        self._store.execute("CREATE TABLE cited (entry INTEGER, row INTEGER)")
+        figures = Figures(report.front)
+        for number, row in enumerate(report.rows()):
             figures.see(row)
-            told = json.dumps(_told(row.cells), ensure_ascii=False)
-            for column in row.citing:
-                for entry in _numbers(row, column):
-                    if 0 <= entry < self.issued:
-                        yield entry, row.place, row.table, told
-                    else:
-                        self._add(FindingKind.ENTRY_NOT_CITABLE, row.place, f"there was no entry {entry} yet", entry)
+            self._see_row(number, row)
         for place, message in figures.wrong():
             self._add(FindingKind.CITATION_WRONG, place, message)
+        self._store.execute("CREATE INDEX cited_entry ON cited (entry, row)")
+        columns = "entry, place, name, cells FROM cited JOIN told ON told.id = cited.row"
+        self._waiting = iter(self._store.execute(f"SELECT {columns} ORDER BY entry, row"))
+        self._next = next(self._waiting, None)
+
+    def _see_row(self, number: int, row: ReportedRow) -> None:
+        """What the row says is kept once, however many entries it cites."""
+        for message in _unfounded(row):
+            self._add(FindingKind.CITATION_WRONG, row.place, message)
+        cited = set()
+        for entry in row.cited():
+            if 0 <= entry < self.issued:
+                cited.add(entry)
+            else:
+                self._add(FindingKind.ENTRY_NOT_CITABLE, row.place, f"there was no entry {entry} yet", entry)
+        if cited:
+            told = json.dumps(_told(row.cells), ensure_ascii=False)
+            self._store.execute("INSERT INTO told VALUES (?, ?, ?, ?)", (number, row.place, row.table, told))
+            self._store.executemany("INSERT INTO cited VALUES (?, ?)", ((entry, number) for entry in cited))
 
     def see(self, index: int, data: bytes) -> None:
         """The ledger's next entry, proven to be in it: what cites it is checked. Malformed when the bytes are no entry."""
@@ -121,12 +115,22 @@ class Citations:
             self.findings.append(Finding(FindingKind.TOO_MANY, "report.json", message))
 
 
-def _numbers(row: ReportedRow, column: str) -> Iterator[int]:
-    cell = row.cells[column]
-    for number in cell if isinstance(cell, list) else ():
-        if not isinstance(number, int) or isinstance(number, bool):
-            raise Malformed(f"{row.place}: an entry has a number")
-        yield number
+def _unfounded(row: ReportedRow) -> Iterator[str]:
+    """How a row says how something ended without an entry that tells it, or in other words than those that there are."""
+    if row.table not in STATED:
+        return
+    column, words = STATED[row.table]
+    cell = row.cells.get(column)
+    if _CITING not in row.citing:
+        yield f"column {_CITING} is not of the kind entries"
+    if cell is None and row.table == "copies":
+        return
+    said = _word(cell)
+    if not isinstance(cell, dict) or not isinstance(said, str) or cell.get("zh") != words.get(said, ""):
+        yield f"{column} is {_short(cell)}, which is no outcome that there is"
+    waits = row.table == "copies" and said in WAITING
+    if not waits and not any(row.cells.get(name) for name in row.citing):
+        yield f"{column} is {_short(said)}, and no entry is cited for it"
 
 
 def _told(cells: JsonRow) -> dict[str, Json]:
@@ -233,31 +237,3 @@ def _same_instant(said: Json, told: JsonValue) -> bool:
 
 def _short(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)[:80]
-
-
-# ------------------------------------------------------------------------------------------------------ figures
-
-
-@dataclass(slots=True)
-class _Figures:
-    """Counts the rows of `cases`, and remembers what the tables of figures say of them: one number per group and status."""
-
-    counted: dict[str, dict[str, Counter[str]]] = field(default_factory=dict)
-    said: list[tuple[str, str, str, JsonRow]] = field(default_factory=list)
-
-    def see(self, row: ReportedRow) -> None:
-        column = _STATEMENTS.get(row.table)
-        if column is not None:
-            self.said.append((row.place, row.table, str(row.cells.get(column)), row.cells))
-        elif row.table == "cases" and row.cells.get("is_due") is True:
-            for table, name in _STATEMENTS.items():
-                group = self.counted.setdefault(table, {}).setdefault(str(row.cells.get(name)), Counter())
-                group[str(_word(row.cells.get("status")))] += 1
-
-    def wrong(self) -> Iterator[tuple[str, str]]:
-        for place, table, group, cells in self.said:
-            counts = self.counted.get(table, {}).get(group, Counter())
-            for name, status in {**_STATUSES, "due": ""}.items():
-                number = counts[status] if status else counts.total()
-                if name in cells and cells[name] != number:
-                    yield place, f"{name} is {_short(cells[name])}, and {number} rows of table cases are so"

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
+from retention.evidence.bundle import open_file
 from retention.evidence.errors import Malformed
 
 Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
@@ -19,6 +20,10 @@ JsonRow: TypeAlias = Mapping[str, Json]
 
 _LONGEST_LINE = 4 << 20
 """Bytes."""
+MOST_NUMBERS = 40
+"""Entries that one cell cites at most."""
+_HALF = "\\ud"
+"""How a JSON escape of half of a surrogate pair begins."""
 _ABOUT = ("name", "title", "note", "columns", "row_count")
 
 
@@ -36,18 +41,32 @@ class ReportedRow:
         """Where it stands, for a finding."""
         return f"report.json: table {self.table}, row {self.number}"
 
+    def cited(self) -> Iterator[int]:
+        """Every entry that the row cites. Malformed where a cell is no list of numbers, or has more than `MOST_NUMBERS`."""
+        for column in self.citing:
+            cell = self.cells[column]
+            if not isinstance(cell, list) or len(cell) > MOST_NUMBERS:
+                raise Malformed(f"{self.place}: {column} is a list of at most {MOST_NUMBERS} entries")
+            for number in cell:
+                if not isinstance(number, int) or isinstance(number, bool):
+                    raise Malformed(f"{self.place}: an entry has a number")
+                yield number
+
 
 class ReportFile:
-    """A `report.json`. `front` is what stands before its tables. Malformed, naming the line, where it is not of the form."""
+    """A `report.json`. `front` is what stands before its tables. Malformed, naming the line, where it is not of the form.
+
+    Malformed too where anything but a regular file lies there.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        with path.open("rb") as file:
+        with open_file(path) as file:
             self.front: dict[str, Json] = _front(_Lines(file))
 
     def rows(self) -> Iterator[ReportedRow]:
         """Every row of every table, in order."""
-        with self._path.open("rb") as file:
+        with open_file(self._path) as file:
             lines = _Lines(file)
             _front(lines)
             names: set[str] = set()
@@ -87,9 +106,11 @@ class _Lines:
 
     def parsed(self, text: str) -> Json:
         try:
-            value: Json = json.loads(text, object_pairs_hook=_object)
+            value: Json = json.loads(text, object_pairs_hook=_object, parse_constant=_no_number)
         except (ValueError, RecursionError):
             raise self.wrong("not JSON, or a key given twice") from None
+        if _HALF in text.lower() and not _is_sound(value):
+            raise self.wrong("half of a surrogate pair, which is no character")
         return value
 
     def object(self, text: str) -> dict[str, Json]:
@@ -130,6 +151,8 @@ def _table(lines: _Lines, names: set[str]) -> Generator[ReportedRow, None, bool]
         cells = lines.object(line.removesuffix(","))
         if not goes_on or list(cells) != list(columns):
             raise lines.wrong("a row has the columns of its table, and a comma behind it where another follows")
+        if not all(map(_is_flat, cells.values())):
+            raise lines.wrong("a cell is one value, a list of values, or words in two languages")
         count, goes_on = count + 1, line.endswith(",")
         yield ReportedRow(table, count, cells, citing)
     if count != about["row_count"] or (count and goes_on):
@@ -152,3 +175,21 @@ def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     if len(found) != len(pairs):
         raise ValueError("a key is given twice")
     return found
+
+
+def _no_number(constant: str) -> Json:
+    raise ValueError(f"{constant} is no JSON")
+
+
+def _is_flat(cell: Json) -> bool:
+    inner = cell if isinstance(cell, list) else cell.values() if isinstance(cell, dict) else ()
+    return not any(isinstance(value, list | dict) for value in inner)
+
+
+def _is_sound(value: Json) -> bool:
+    """Whether every character of it is one."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except (UnicodeEncodeError, RecursionError):
+        return False
+    return True

@@ -77,15 +77,18 @@ def find_entries(
     kinds: Collection[EntryType],
     key_of: Callable[[Entry], Key | None],
     wanted: Collection[Key],
+    first: int | None = None,
 ) -> dict[Key, int]:
     """Where the wanted entries of these types stand below index `before`, the first of each; those that are not there are
     left out.
 
-    since: none of them is older (aware); the walk begins a little before it, and ends with the last that is found.
+    since: none of them is older (aware); the walk begins a little before it, or at index `first`, and ends with the last
+    that is found.
     """
     endings = tuple(f'"type":"{kind}"}}'.encode() for kind in kinds)
     missing, found = set(wanted), dict[Key, int]()
-    first = _first_candidate(ledger, format_instant(since - _AROUND).encode(), before)
+    if first is None:
+        first = _first_candidate(ledger, format_instant(since - _AROUND).encode(), before)
     for index, data in enumerate(ledger.entries(first, before), first):
         if not data.endswith(endings):
             continue

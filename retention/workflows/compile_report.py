@@ -6,9 +6,6 @@ Source: clauses 6.10, 6.11 and 6.12; PIPL art. 54 (compliance audits), 56 (recor
 from __future__ import annotations
 
 import hashlib
-import os
-import secrets
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -37,6 +34,7 @@ from retention.model.policy import Policy
 from retention.reports.document import Integrity, Lang, Report, Section, Table, Text
 from retention.reports.forms import write_forms
 from retention.workflows.deployment import Deployment
+from retention.workflows.report_draft import check_folder, draft_of
 from retention.workflows.report_sections import (
     backups,
     cases,
@@ -93,21 +91,25 @@ class IssuedReport:
 def compile_report(deployment: Deployment, order: ReportOrder, folder: Path) -> IssuedReport:
     """The bundle is in the folder, whole and durable, and an entry of the ledger tells of it. `folder` is new or empty.
 
-    It is made beside the folder and renamed to it at the end, so a killed call leaves nothing under its name. A second call
-    makes another report with an entry of its own. Raises InputError for a wrong order or a folder that is not empty,
-    LedgerDamaged where the ledger was changed, and NotInOrder where the catalogue is behind it.
+    It is made beside the folder and renamed to it at the end, so a killed call leaves nothing under its name, and the next
+    one removes what it left. A second call makes another report with an entry of its own. Raises InputError for a wrong
+    order or a folder that is not empty, LedgerDamaged where the ledger was changed, and NotInOrder where the catalogue is
+    behind it, or where the folder was filled meanwhile: the message says where the report lies then.
     """
     _check(order, folder)
     deployment.journal.publish()
     period = period_of(order.first_day, order.last_day, time_zone_of(deployment), deployment.clock.now())
-    with _draft(folder) as draft:
-        with sources_of(deployment, order, period, draft.parent) as sources:
-            deleted = deletions.gather(sources)
-            report, manifest = _written(sources, deleted, order, draft)
-        data = manifest.encode()
-        (draft / MANIFEST).write_bytes(data)
-        entry = _tell(deployment, manifest, order)
-        write_vouchers(draft, deployment.journal.ledger, entry, manifest)
+    try:
+        with draft_of(folder) as draft:
+            with sources_of(deployment, order, period, draft.parent) as sources:
+                deleted = deletions.gather(sources)
+                report, manifest = _written(sources, deleted, order, draft)
+            data = manifest.encode()
+            (draft / MANIFEST).write_bytes(data)
+            entry = _tell(deployment, manifest, order)
+            write_vouchers(draft, deployment.journal.ledger, entry, manifest)
+    finally:  # as long as the catalogue was read here, nobody could empty its log
+        deployment.catalog.forget_freed_pages()
     return IssuedReport(
         folder=folder,
         number=report.number,
@@ -153,10 +155,7 @@ def _check(order: ReportOrder, folder: Path) -> None:
     ground = order.ground
     if ground is not None and not (ground.strip() and len(ground) <= _LONGEST_GROUND and ground.isprintable()):
         raise InputError(f"--ground: say why in 1 to {_LONGEST_GROUND} characters on one line")
-    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
-        raise InputError(f"--out {folder}: is no folder")
-    if folder.is_dir() and any(folder.iterdir()):
-        raise InputError(f"--out {folder}: the folder is not empty; a report is never written over")
+    check_folder(folder)
 
 
 # ------------------------------------------------------------------------------------------------------- content
@@ -315,34 +314,3 @@ def _tell(deployment: Deployment, manifest: Manifest, order: ReportOrder) -> int
 
 def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
-
-
-@contextmanager
-def _draft(folder: Path) -> Iterator[Path]:
-    """A private folder beside `folder`, which takes its name when the block ends, durable, and is gone when it raises."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
-    draft.mkdir(mode=0o700)
-    try:
-        yield draft
-        _sync(draft)
-        draft.rename(folder)
-        _sync_one(folder.parent)
-    except BaseException:
-        shutil.rmtree(draft, ignore_errors=True)
-        raise
-
-
-def _sync(folder: Path) -> None:
-    for within, _, names in os.walk(folder):
-        for name in names:
-            _sync_one(Path(within) / name)
-        _sync_one(Path(within))
-
-
-def _sync_one(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import re
 import shutil
 import signal
 import subprocess
@@ -20,7 +22,7 @@ import pypdfium2
 import pytest
 
 from retention.clock import ManualClock
-from retention.errors import InputError
+from retention.errors import InputError, NotInOrder
 from retention.evidence.bodies import ReportIssued
 from retention.evidence.bundle import Manifest, hash_file, write_vouchers
 from retention.evidence.entries import Entry, EntryType, decode_entry
@@ -38,10 +40,11 @@ from retention.workflows.compile_report import (
     report_of_last_month,
     sources_of,
 )
-from retention.workflows.consents import grant_consent
+from retention.workflows.consents import grant_consent, withdraw_consent
 from retention.workflows.decide_transfer import check_transfer, use_decision
 from retention.workflows.deployment import Deployment
 from retention.workflows.holds import HoldOrder, place_hold, release_hold
+from retention.workflows.report_draft import draft_of
 from retention.workflows.report_sections.deletions import gather
 from retention.workflows.report_sections.period import period_of
 from retention.workflows.report_sections.standing import Standing
@@ -279,6 +282,31 @@ def test_a_hold_and_a_policy_of_before_the_period_have_their_entries_too(novembe
     assert [bool(row["entries"]) for row in table(issued.folder, "policy-versions")] == [True]
 
 
+def test_what_was_told_of_a_hold_after_the_period_has_its_entry_too(november: Provider, tmp_path: Path) -> None:
+    go_to(november, datetime(2026, 12, 2, 2, tzinfo=UTC))
+    release_hold(november.deployment, HoldOrder("beta-gmbh", "H-7", "over", "Pudong District Court"))
+    november.pass_time(hours=1)
+    issued = compile_report(november.deployment, NOVEMBER, tmp_path / "out")
+    (hold,) = table(issued.folder, "holds")
+    ledger = november.deployment.journal.ledger
+    told = [decode_entry(ledger.entry(int(each))).type for each in hold["entries"].split()]
+    assert (hold["stands"], told) == ("true", [EntryType.HOLD_PLACED, EntryType.HOLD_RELEASED])
+    assert check(november.deployment, issued.folder).findings == ()
+
+
+def test_a_consent_that_was_withdrawn_after_the_period_has_both_entries(provider: Provider, tmp_path: Path) -> None:
+    adopt_transfers(provider, tmp_path / "transfers.yaml")
+    provider.tell("service-activated", "acme-gmbh", service="training", subscription="a-1")
+    grant_consent(provider.deployment, "acme-gmbh", CONSENT)
+    go_to(provider, datetime(2026, 12, 2, 2, tzinfo=UTC))
+    withdraw_consent(provider.deployment, "acme-gmbh", "K-1")
+    provider.pass_time(hours=1)
+    issued = compile_report(provider.deployment, NOVEMBER, tmp_path / "out")
+    (consent,) = table(issued.folder, "consents")
+    assert (bool(consent["withdrawn_at"]), len(consent["entries"].split())) == (True, 2)
+    assert check(provider.deployment, issued.folder).findings == ()
+
+
 def test_backups_that_wait_say_what_a_read_came_to(provider: Provider, tmp_path: Path) -> None:
     provider.tell("service-activated", "acme-gmbh", service="training", subscription="a-1")
     provider.put_log("acme-gmbh", "old.log", START - timedelta(days=300))
@@ -361,19 +389,23 @@ def test_a_policy_that_takes_effect_at_midnight_is_not_that_of_the_day_before(
     assert json.loads((issued.folder / "report.json").read_text(encoding="utf-8"))["policy"]["version"] == "1"
 
 
-def test_what_was_brought_back_after_the_month_is_not_back_in_its_report(november: Provider, tmp_path: Path) -> None:
-    november.run()
-    at = datetime(2026, 12, 3, 2, tzinfo=UTC)
-    go_to(november, at)
-    november.tell("service-renewed", "gamma-gmbh", service="training", subscription="gamma-gmbh-1")
-    november.run()
-    november.pass_time(days=1)
-    issued = compile_report(november.deployment, NOVEMBER, tmp_path / "later")
-    assert counts(issued.folder, "statement", "clause")["6.11"] == (2, 0, 0, 0, 0, 2, 0)
-    december = compile_report(november.deployment, DECEMBER, tmp_path / "december")
-    assert counts(december.folder, "statement", "clause")["6.11"][-1] == 2
-    for each in (issued, december):
-        assert check(november.deployment, each.folder).findings == ()
+def test_what_was_brought_back_after_the_month_is_not_back_in_its_report(provider: Provider, tmp_path: Path) -> None:
+    provider.tell("service-activated", "acme-gmbh", service="training", subscription="a-1")
+    provider.put_model("acme-gmbh", "weights.bin")
+    provider.tell("service-expired", "acme-gmbh", service="training", subscription="a-1")
+    place_hold(provider.deployment, HoldOrder("acme-gmbh", "H-1", GROUND, "Court"))
+    provider.run()
+    go_to(provider, datetime(2026, 12, 3, 2, tzinfo=UTC))
+    provider.tell("service-renewed", "acme-gmbh", service="training", subscription="a-1")
+    provider.run()
+    provider.pass_time(days=1)
+    november = compile_report(provider.deployment, NOVEMBER, tmp_path / "november")
+    december = compile_report(provider.deployment, DECEMBER, tmp_path / "december")
+    due, *standings = counts(november.folder, "statement", "clause")["6.11"]
+    assert (due > 0, standings) == (True, [0, 0, 0, due, 0, 0])
+    assert counts(december.folder, "statement", "clause")["6.11"] == (due, 0, 0, 0, 0, 0, due)
+    for each in (november, december):
+        assert check(provider.deployment, each.folder).findings == ()
 
 
 # --------------------------------------------------------------------------------------------------------- names
@@ -444,6 +476,12 @@ def test_a_changed_byte_in_any_file_is_named(story: tuple[Provider, IssuedReport
     assert check(story[0].deployment, bundle).findings == ()
 
 
+def put_pipe(path: Path) -> None:
+    """A pipe lies there that nobody writes to."""
+    path.unlink()
+    os.mkfifo(path)
+
+
 @pytest.mark.parametrize(
     ("change", "kind"),
     [
@@ -457,6 +495,37 @@ def test_a_changed_byte_in_any_file_is_named(story: tuple[Provider, IssuedReport
             id="a stale tile lies in the ledger",
         ),
         pytest.param(
+            lambda folder: put_pipe(folder / "report.json"),
+            "file-changed",
+            id="a pipe lies in the report's place",
+        ),
+        pytest.param(
+            lambda folder: os.truncate(folder / "report.pdf", 1 << 40), "file-changed", id="a file of a terabyte"
+        ),
+        pytest.param(
+            lambda folder: (folder / "ledger" / "checkpoint").write_text(
+                (folder / "ledger" / "checkpoint").read_text("utf-8") + "— evil.example AAAAAAAAAAAA\n", "utf-8"
+            ),
+            "file-changed",
+            id="the ledger's copy has one more signature on its checkpoint",
+        ),
+        pytest.param(
+            lambda folder: (
+                (folder / "manifest.json").rename(folder.parent / "m")
+                and (folder / "manifest.json").symlink_to(folder.parent / "m")
+            ),
+            "file-changed",
+            id="a link lies in the manifest's place",
+        ),
+        pytest.param(
+            lambda folder: (
+                (folder / "ledger" / "checkpoint").rename(folder.parent / "c")
+                and (folder / "ledger" / "checkpoint").symlink_to(folder.parent / "c")
+            ),
+            "file-changed",
+            id="a link lies in the place of a file of the ledger's copy",
+        ),
+        pytest.param(
             lambda folder: ((folder / "report.pdf").unlink(), (folder / "report.pdf").symlink_to("/etc/hostname")),
             "file-changed",
             id="a link lies in a file's place",
@@ -468,6 +537,23 @@ def test_what_is_missing_or_more_is_named(
 ) -> None:
     change(bundle)
     assert kinds(check(story[0].deployment, bundle)) == {kind}
+
+
+def test_a_file_s_name_is_shown_on_one_line(story: tuple[Provider, IssuedReport], bundle: Path) -> None:
+    for folder in (bundle, bundle / "ledger"):
+        (folder / "x\x1b[31m\nnothing is wrong").write_text("x", encoding="utf-8")
+        Path(os.fsdecode(os.fsencode(folder) + b"/\xff\nz")).write_text("x", encoding="utf-8")
+    findings = [str(each) for each in check(story[0].deployment, bundle).findings]
+    assert len(findings) == 4
+    assert all(each.isprintable() for each in findings)
+
+
+def test_a_changed_report_is_named_and_not_read(story: tuple[Provider, IssuedReport], bundle: Path) -> None:
+    """Whoever changes it could otherwise make the reader work for as long as they like."""
+    with (bundle / "report.json").open("a", encoding="utf-8") as file:
+        file.write("x")
+    (finding,) = check(story[0].deployment, bundle).findings
+    assert (finding.finding.kind.value, finding.finding.place) == ("file-changed", "report.json")
 
 
 def test_another_key_proves_nothing(story: tuple[Provider, IssuedReport], bundle: Path, tmp_path: Path) -> None:
@@ -533,6 +619,74 @@ FORGERIES = [
         "citation-wrong",
         "table statement",
         id="a figure that no rows bear out",
+    ),
+    pytest.param(
+        lambda text: text.replace(
+            '"value": 2, "table": "cases", "needs_attention": true',
+            '"value": 0, "table": "cases", "needs_attention": false',
+            1,
+        ),
+        "citation-wrong",
+        "report.json",
+        id="a figure of the summary is not the number of its rows",
+    ),
+    pytest.param(
+        lambda text: re.sub(r'{"title": {"zh": "[^"]*", "en": "Deletions due: overdue"}[^}]*}, ', "", text),
+        "citation-wrong",
+        "report.json",
+        id="the summary leaves out what is overdue",
+    ),
+    pytest.param(
+        lambda text: text.replace('"value": 1, "table": "holds"', '"value": 0, "table": "holds"', 1),
+        "citation-wrong",
+        "report.json",
+        id="a hold that stands is not in the summary",
+    ),
+    pytest.param(
+        lambda text: text.replace('"month": "2026-10"', '"month": "2026-09"', 1),
+        "citation-wrong",
+        "table by-month",
+        id="what fell due in October is told of September",
+    ),
+    pytest.param(
+        lambda text: text.replace('"with_copies_left": ', '"with_copies_left": 7', 1),
+        "citation-wrong",
+        "table statement",
+        id="more copies are left than there are",
+    ),
+    pytest.param(
+        lambda text: re.sub(
+            r'("end_state": {"zh": "已删除并核验"[^\n]*"entries": )\[[0-9, ]+\]', r"\1[]", text, count=1
+        ),
+        "citation-wrong",
+        "table copies",
+        id="a copy's end is told without an entry",
+    ),
+    pytest.param(
+        lambda text: text.replace('"name": "entries", "title"', '"name": "others", "title"').replace(
+            '"entries": [', '"others": ['
+        ),
+        "citation-wrong",
+        "table cases",
+        id="the column of entries has another name",
+    ),
+    pytest.param(
+        lambda text: text.replace('"status": {"zh": "逾期未完成"', '"status": {"zh": "按期完成"', 1),
+        "citation-wrong",
+        "table cases",
+        id="the Chinese says on time and the English overdue",
+    ),
+    pytest.param(
+        lambda text: text.replace('"rows": [\n{"case": "', '"rows": [\n{"case": "\\ud800', 1),
+        "malformed",
+        "report.json",
+        id="half of a surrogate pair",
+    ),
+    pytest.param(
+        lambda text: text.replace('"entries": [0', '"entries": [' + "0, " * 40 + "0", 1),
+        "malformed",
+        "report.json",
+        id="more entries in a cell than there can be",
     ),
     pytest.param(
         lambda text: text.replace('"clause": "6.11"', '"clause": "6.10"', 9),
@@ -613,6 +767,61 @@ def test_a_folder_that_is_not_empty_is_left_alone(november: Provider, tmp_path: 
     with pytest.raises(InputError, match="not empty"):
         compile_report(november.deployment, NOVEMBER, tmp_path / "out")
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["mine.txt"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(".", id="the folder one is in"),
+        pytest.param("..", id="the folder above"),
+        pytest.param("/", id="the root"),
+        pytest.param("/proc", id="a mount point"),
+        pytest.param("x/..", id="a detour"),
+        pytest.param("x" * 250, id="a name so long that its draft has none"),
+    ],
+)
+def test_a_place_that_no_folder_can_take_is_refused_before_anything_is_told(
+    november: Provider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = november.deployment.journal.ledger.checkpoint()
+    with pytest.raises(InputError, match="--out"):
+        compile_report(november.deployment, NOVEMBER, Path(name))
+    assert november.deployment.journal.ledger.checkpoint() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["service"]
+
+
+def test_a_report_whose_place_was_taken_meanwhile_is_kept_beside_it(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    with pytest.raises(NotInOrder) as raised, draft_of(folder) as draft:  # noqa: PT012 - somebody comes between
+        (draft / "report.pdf").write_bytes(b"whole")
+        folder.mkdir()
+        (folder / "mine.txt").write_bytes(b"mine")
+    (kept,) = [path for path in tmp_path.iterdir() if path != folder]
+    assert str(kept) in str(raised.value)
+    with draft_of(tmp_path / "other"), draft_of(tmp_path / "more"):
+        pass
+    assert ((kept / "report.pdf").read_bytes(), [path.name for path in folder.iterdir()]) == (b"whole", ["mine.txt"])
+
+
+def test_drafts_of_the_living_stay_and_those_of_the_dead_go(tmp_path: Path) -> None:
+    dead, other = tmp_path / ".out.0123abcd", tmp_path / ".out.mine"
+    for folder in (dead, other):
+        (folder / "csv").mkdir(parents=True)
+    with draft_of(tmp_path / "out") as first:
+        assert not dead.exists()
+        with draft_of(tmp_path / "out2"), draft_of(tmp_path / "out3"):
+            assert first.is_dir()
+        with draft_of(tmp_path / "out"):
+            assert first.is_dir()
+        (tmp_path / "out").rmdir()
+    assert {path.name for path in tmp_path.iterdir()} == {"out", "out2", "out3", ".out.mine"}
+
+
+def test_what_was_deleted_is_not_left_in_the_database_s_log_by_a_report(november: Provider, tmp_path: Path) -> None:
+    """Whoever shreds while the report reads cannot empty the log; the report does it when it ends."""
+    compile_report(november.deployment, NOVEMBER, tmp_path / "out")
+    assert [path.stat().st_size for path in november.root.rglob("*-wal")] == [0]
 
 
 def test_the_month_before_is_reported_once(november: Provider, tmp_path: Path) -> None:
@@ -718,7 +927,9 @@ def test_whoever_is_killed_leaves_no_half_bundle(service: Service) -> None:
     process.send_signal(signal.SIGKILL)
     assert process.wait(30) == -signal.SIGKILL
     assert not Path("bundles/out").exists()
+    assert len(list(Path("bundles").iterdir())) == 1
     service.done("report", *this_year(), "--out", "bundles/out")
+    assert [path.name for path in Path("bundles").iterdir()] == ["out"]
     service.done("verify", "bundles/out")
 
 

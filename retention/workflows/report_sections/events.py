@@ -78,11 +78,14 @@ class Events:
         return self.of_facts.get((kind, commitment))
 
     def look_up(self, ledger: Ledger, wanted: Iterable[tuple[EntryType, str]], since: datetime | None) -> None:
-        """Those of the wanted entries that are older than the period are known too. since: none of them is older."""
+        """Those of the wanted entries that lie before or behind the period are known too. since: none of them is older."""
         missing = {key for key in wanted if key not in self.of_facts}
-        if missing and since is not None:
-            found = find_entries(ledger, since, self.span.first_size, {kind for kind, _ in missing}, _term, missing)
-            self.of_facts.update(found)
+        for first, size in ((None, self.span.first_size), (self.span.last_size, ledger.checkpoint().size)):
+            if missing and since is not None:
+                kinds = {kind for kind, _ in missing}
+                found = find_entries(ledger, since, size, kinds, _term, missing, first)
+                self.of_facts.update(found)
+                missing -= found.keys()
 
     def look_up_policies(self, ledger: Ledger, hashes: Iterable[str], since: datetime) -> None:
         """The adoption of each of these versions is known, however old it is."""

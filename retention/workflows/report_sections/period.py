@@ -51,7 +51,7 @@ class Period:
 
 
 def period_of(first_day: date, last_day: date, zone: ZoneInfo, now: datetime) -> Period:
-    """The period. Raises InputError where it ends before it begins, has not begun at `now`, or is near the calendar's ends."""
+    """The period. Raises InputError where it ends before it begins, has not begun, or is near the ends of the calendar."""
     if last_day < first_day:
         raise InputError(f"--to {last_day} lies before --from {first_day}")
     for option, day in (("--from", first_day), ("--to", last_day)):

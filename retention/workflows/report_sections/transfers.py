@@ -23,11 +23,12 @@ from retention.workflows.report_sections.words import DATASET, below, count, ins
 
 _DESTINATION = Column("destination", Text("目的地", "Destination"))
 _RECIPIENT = Column("recipient", Text("接收方", "Recipient"))
-_VERDICTS = {
+VERDICTS = {
     Verdict.ALLOW: Text("允许", str(Verdict.ALLOW)),
     Verdict.NEEDS_INFORMATION: Text("信息不足，未允许", str(Verdict.NEEDS_INFORMATION)),
     Verdict.DENY: Text("不允许", str(Verdict.DENY)),
 }
+"""The English is the word that the ledger has."""
 _COUNTED_NOTE = Text(
     "人数自报告期末当年1月1日（上海时间）起累计，以制作报告时为准；只说人数而未逐一指明的，逐次相加，只多不少。",
     "Persons are counted since 1 January (Shanghai time) of the year in which the period ends, as of when the report was "
@@ -94,7 +95,7 @@ def transfers(sources: Sources, found: Transfers) -> Section:
 def figures(found: Transfers) -> Iterator[Figure]:
     """The figures of the summary."""
     for verdict in (Verdict.ALLOW, Verdict.DENY):
-        words = _VERDICTS[verdict]
+        words = VERDICTS[verdict]
         title = Text(f"出境决定：{words.zh}", f"Decisions on transfers: {words.en}")
         yield Figure(title, found.verdicts[verdict], "decisions")
 
@@ -104,7 +105,7 @@ def figures(found: Transfers) -> Iterator[Figure]:
 
 def _summary(found: Transfers) -> Iterator[Row]:
     for (destination, dataset), counts in sorted(found.groups.items()):
-        yield (destination, dataset, *(counts[str(verdict)] for verdict in _VERDICTS), counts["used"])
+        yield (destination, dataset, *(counts[str(verdict)] for verdict in VERDICTS), counts["used"])
 
 
 def _decision_columns(sources: Sources) -> tuple[Column, ...]:
@@ -139,7 +140,7 @@ def _decision_row(sources: Sources, decided: DecidedTransfer) -> Row:
         request.destination,
         request.recipient,
         request.purpose,
-        _VERDICTS[decision.verdict],
+        VERDICTS[decision.verdict],
         ", ".join(ground.code for ground in decision.grounds),
         decision.measure,
         request.persons,

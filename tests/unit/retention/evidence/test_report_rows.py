@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -58,6 +59,24 @@ def test_rows_are_read_with_their_place_and_what_they_cite(path: Path) -> None:
     assert {row.citing for row in rows} == {("entries",)}
 
 
+def test_what_is_no_regular_file_keeps_nobody_waiting(path: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to(path)
+    for name in ("pipe", "link", "."):
+        with pytest.raises(Malformed, match="regular"):
+            ReportFile(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    "cell", ['"7"', "null", "[true]", "[1.0]", f"[{', '.join('0' for _ in range(41))}]"], ids=lambda cell: cell[:9]
+)
+def test_a_cell_that_cites_is_a_short_list_of_numbers(path: Path, cell: str) -> None:
+    path.write_text(path.read_text(encoding="utf-8").replace("[3, 7]", cell), encoding="utf-8")
+    row = next(ReportFile(path).rows())
+    with pytest.raises(Malformed, match="row 1"):
+        list(row.cited())
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -70,6 +89,9 @@ def test_rows_are_read_with_their_place_and_what_they_cite(path: Path) -> None:
         pytest.param(lambda text: text.replace('{"case": "k2"', '{"case": "k2", "case": "k3"'), id="a cell twice"),
         pytest.param(lambda text: text.replace('{"case": "k2", ', "{"), id="a cell is missing"),
         pytest.param(lambda text: text.replace('"name": "copies"', '"name": "cases"'), id="a table twice"),
+        pytest.param(lambda text: text.replace('"k2"', '"\\uD800"'), id="half of a surrogate pair"),
+        pytest.param(lambda text: text.replace("[3, 7]", "[3, NaN]"), id="a number that JSON has not"),
+        pytest.param(lambda text: text.replace("[3, 7]", "[[3], 7]"), id="a cell with more in it than a list"),
         pytest.param(lambda text: text + "x", id="something follows"),
         pytest.param(lambda text: text[:-20], id="it is cut off"),
         pytest.param(lambda text: text.replace("\n", ""), id="all on one line"),

@@ -11,6 +11,7 @@ import pytest
 
 from retention.catalog.report_queries import KeyTally, ReportedStrand
 from retention.errors import InputError
+from retention.evidence.report_words import STATED
 from retention.model.case import Case, Count, Strand, StrandState
 from retention.model.copy import Copy, CopyRole, CopyStatus, EndState
 from retention.model.fact import FactKey, FactType, Part
@@ -23,6 +24,8 @@ from retention.workflows.report_sections.law import articles
 from retention.workflows.report_sections.period import Period, month_before, period_of
 from retention.workflows.report_sections.spool import Spool
 from retention.workflows.report_sections.standing import Cause, Standing, standing_of
+from retention.workflows.report_sections.transfers import VERDICTS
+from retention.workflows.report_sections.words import END_STATES, STANDINGS
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 NOW = datetime(2026, 12, 5, tzinfo=UTC)
@@ -115,6 +118,15 @@ def test_every_article_says_how_sure_it_is_and_none_is_there_twice() -> None:
     assert {each.article for each in articles() if "Personal" in each.law.en} == {"47", "47(2)", "54", "55", "56"}
 
 
+# --------------------------------------------------------------------------------------------------------- words
+
+
+def test_whoever_checks_a_report_knows_the_words_of_whoever_writes_it() -> None:
+    words = dict(STATED.values())
+    for column, written in (("status", STANDINGS), ("end_state", END_STATES), ("verdict", VERDICTS)):
+        assert {text.en: text.zh for text in written.values()} == words[column]
+
+
 # ------------------------------------------------------------------------------------------------------ standing
 
 DUE = datetime(2026, 11, 10, tzinfo=UTC)
@@ -143,7 +155,9 @@ def strand(
     period = parse_period("15 days")
     copy = Copy("d", "objects", CopyRole.PRIMARY)
     due_by, complete = Count(due, period, "b", due), Count(due, period, "b", complete_by)
-    definition = Strand("k", "d", None, Part("d"), Encryption.CUSTOMER, due_by, due_by, complete, (copy,), shreds_key=True)
+    definition = Strand(
+        "k", "d", None, Part("d"), Encryption.CUSTOMER, due_by, due_by, complete, (copy,), shreds_key=True
+    )
     record = StrandRecord(
         definition,
         "c",
