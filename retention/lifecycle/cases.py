@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from retention.lifecycle.consents import consents_of
+from retention.lifecycle.consents import consents_of, withdrawals_told
 from retention.lifecycle.drafts import Draft, Scope, drafts_of
 from retention.lifecycle.holds import holds_of
 from retention.lifecycle.subscriptions import Flag, PolicyAt, SubscriptionKey, Timeline, fold
@@ -65,13 +65,13 @@ def derive(facts: Iterable[Fact], versions: Sequence[Policy], history: History =
     policy_at = PolicyAt(versions, history.frozen)
     timeline = fold(known, policy_at, history.passed_facts)
     dating = tuple(fact for fact in known if fact.type in MOVES_DATES)
-    consents = consents_of(known)
+    consents, told = consents_of(known), withdrawals_told(known)
     passed = _by_case(history.passed)
     drafts = [
         draft
         for fact in known
         if fact.type in STARTING
-        for draft in drafts_of(fact, policy_at(fact), timeline, dating, consents, passed)
+        for draft in drafts_of(fact, policy_at(fact), timeline, dating, consents, told, passed)
     ]
     granted = tuple(fact for fact in known if fact.consent is not None)
     everything = _Known(timeline, history, _needs(drafts, timeline, policy_at, history), granted)

@@ -6,7 +6,8 @@ is withdrawn. Source: clause 6.12; PIPL art. 15, 47.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -40,20 +41,30 @@ def covers(consent: Consent, dataset: str, replica: Replica) -> bool:
     )
 
 
-def others_standing(
-    withdrawn: Consent, replica: Replica, consents: Iterable[Consent], at: datetime
-) -> tuple[Consent, ...]:
-    """The customer's other consents under which it may go on lying at the replica after the withdrawal at `at` (aware UTC).
+def withdrawals_told(facts: Iterable[Fact]) -> Mapping[str, datetime]:
+    """When we were first told that each consent was withdrawn (aware UTC), by its id."""
+    told: dict[str, datetime] = {}
+    for fact in facts:
+        if fact.withdrawn_consent is not None:
+            told[fact.withdrawn_consent] = min(told.get(fact.withdrawn_consent, fact.recorded_at), fact.recorded_at)
+    return told
 
-    One that is withdrawn later counts: its own withdrawal takes what it covers. One that had not begun when it was given
-    does not: nothing may lie there until it does.
+
+def others_standing(
+    withdrawn: Consent, replica: Replica, consents: Iterable[Consent], by: Fact, told: Mapping[str, datetime]
+) -> tuple[Consent, ...]:
+    """The customer's other consents under which it may go on lying at the replica after the withdrawal `by`.
+
+    One whose own withdrawal was told later counts: that one takes what is left to it. One that had not begun when it was
+    given does not: nothing may lie there until it does. told: of `withdrawals_told`.
     """
+    at = by.at
     return tuple(
         other
         for other in consents
         if other.id != withdrawn.id
         and other.is_separate
-        and (other.withdrawn_at is None or other.withdrawn_at > at)
+        and (other.id not in told or told[other.id] > by.recorded_at)
         and other.valid_from <= max(at, other.given_at)
         and (other.valid_until is None or other.valid_until > at)
         and covers(other, withdrawn.dataset, replica)
@@ -69,7 +80,12 @@ def replicas_of(versions: Iterable[Policy], dataset: str) -> tuple[Replica, ...]
     for version in versions:
         if dataset in version.datasets:
             found |= {replica.location: replica for replica in version.datasets[dataset].replicas}
-    return tuple(found.values())
+    numbers: Counter[str] = Counter()
+    numbered = []
+    for replica in found.values():
+        numbers[replica.location.store] += 1
+        numbered.append(replace(replica, number=numbers[replica.location.store]))
+    return tuple(numbered)
 
 
 def only_abroad(dataset: Dataset, replicas: Sequence[Replica]) -> Dataset:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from retention.lifecycle.consents import covers, only_abroad, others_standing
 from retention.lifecycle.dates import dates_of
@@ -39,8 +40,8 @@ class Draft:
     """One starting fact under one rule, on its way to a case.
 
     id: of the case. policy: the version that is frozen into it, with every replica that any version declares. ended: the
-    subscriptions it ended. dating: the customer's facts that move dates. consents: all of the customer's. passed: ids of its
-    strands that have passed their point of no return.
+    subscriptions it ended. dating: the customer's facts that move dates. consents: all of the customer's; told: when we heard
+    that they were withdrawn. passed: ids of its strands that have passed their point of no return.
     """
 
     id: str
@@ -51,6 +52,7 @@ class Draft:
     withdrawn_by: Fact | None
     dating: tuple[Fact, ...]
     consents: tuple[Consent, ...]
+    told: Mapping[str, datetime]
     passed: tuple[str, ...]
 
     @property
@@ -88,7 +90,9 @@ class Draft:
         withdrawn = next((each for each in self.consents if (each.id, each.dataset) == told), None)
         if withdrawn is None:
             return []
-        under = {each: others_standing(withdrawn, each, self.consents, self.fact.at) for each in dataset.replicas}
+        under = {
+            each: others_standing(withdrawn, each, self.consents, self.fact, self.told) for each in dataset.replicas
+        }
         under = {replica: others for replica, others in under.items() if covers(withdrawn, dataset.name, replica)}
         going = [replica for replica, others in under.items() if not others]
         staying = [other.id for others in under.values() for other in others]
@@ -199,6 +203,7 @@ def drafts_of(
     timeline: Timeline,
     dating: tuple[Fact, ...],
     consents: tuple[Consent, ...],
+    told: Mapping[str, datetime],
     passed: Mapping[str, tuple[str, ...]],
 ) -> tuple[Draft, ...]:
     """One draft per rule that the starting fact calls for; none where no rule does. `passed` is by case."""
@@ -209,7 +214,7 @@ def drafts_of(
     }
     withdrawn_by = timeline.withdrawn.get(fact.key)
     return tuple(
-        Draft(name, fact, rule, policy, ended, withdrawn_by, dating, consents, passed.get(name, ()))
+        Draft(name, fact, rule, policy, ended, withdrawn_by, dating, consents, told, passed.get(name, ()))
         for rule in policy.rules_for(fact.type)
         for name in (case_id(rule.name, fact.key),)
     )

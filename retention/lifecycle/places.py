@@ -69,12 +69,13 @@ def locate(
 
 
 def _numbered(copies: Sequence[Copy]) -> tuple[Copy, ...]:
-    """The copies with numbers that tell those of the same role in the same store apart."""
+    """The copies with numbers that tell those of the same role in the same store apart; a replica keeps its own."""
     seen: Counter[str] = Counter()
     numbered = []
     for copy in copies:
-        seen[copy.label] += 1
-        numbered.append(replace(copy, number=seen[copy.label]))
+        label = replace(copy, number=1).label
+        seen[label] = max(seen[label] + 1, copy.number)
+        numbered.append(replace(copy, number=seen[label]))
     return tuple(numbered)
 
 
@@ -99,7 +100,7 @@ def _replica(dataset: Dataset, replica: Replica, customer: str, subscription: st
     is_renamed = len(dataset.primary) > 1 and not part.is_whole_dataset
     meant = Part(dataset.name) if is_other_form or is_renamed else part
     copy = _copy(CopyRole.REPLICA, dataset, replica.location, customer, subscription, meant)
-    return replace(copy, territory=replica.territory, recipient=replica.recipient)
+    return replace(copy, territory=replica.territory, recipient=replica.recipient, number=replica.number)
 
 
 def _placed(where: Location, customer: str, subscription: str | None, part: Part) -> tuple[Place | None, str | None]:

@@ -163,8 +163,13 @@ def _order(fact: Fact) -> tuple[datetime, bool, str, str]:
 def _withdraw(timeline: Timeline, facts: Sequence[Fact], passed: PassedAt) -> None:
     """Note what was withdrawn, by the first fact that did it. Whatever their times, what is withdrawn never counted."""
     starting = {fact.key for fact in facts if fact.type in STARTING}
+    consents = {fact.key for fact in facts if fact.type in WITHDRAWALS}
     for fact in facts:
-        if fact.type is FactType.DELETION_WITHDRAWN and fact.withdraws is not None:
+        if fact.type is FactType.DELETION_WITHDRAWN and fact.withdraws in consents:
+            timeline.flag(
+                fact, f"cannot take back {fact.withdraws}, the withdrawal of a consent: only a new consent does"
+            )
+        elif fact.type is FactType.DELETION_WITHDRAWN and fact.withdraws is not None:
             timeline.withdrawn.setdefault(fact.withdraws, fact)
             if fact.withdraws not in starting:
                 timeline.flag(fact, f"withdraws {fact.withdraws}, which started no deletion that we were told of")

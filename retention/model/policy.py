@@ -99,12 +99,14 @@ class Location:
 class Replica:
     """A further copy of a dataset, which lasts like the data itself. territory: where it lies, abroad or not.
 
-    recipient: who has it, as consents name them; None where any consent to the territory is about it.
+    recipient: who has it, as consents name them; None where any consent to the territory is about it. number: tells those of
+    one store apart, the same in every case.
     """
 
     location: Location
     territory: str
     recipient: str | None = None
+    number: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from retention.catalog import cases as case_rows
 from retention.catalog.cases import StrandChanged
 from retention.evidence.canonical import JsonValue
 from retention.evidence.entries import Entry, EntryType
-from retention.lifecycle.states import StrandEvent, next_state
+from retention.lifecycle.states import REVOCABLE, StrandEvent, next_state
 from retention.model.case import StrandState
 from retention.model.copy import CopyRole, CopyStatus, EndState
 from retention.model.plan import StepKind
@@ -42,8 +42,8 @@ class Looked:
 def verify_again(deployment: Deployment, hooks: RunHooks | None = None, at_most: int = 1_000) -> Looked:
     """The verified strands that were looked at longest ago are looked at again, `at_most` in one run.
 
-    Of a customer who came back only the backups are looked at: what lies elsewhere now may be theirs of today.
-    Raises NotTheOwner and Stopped.
+    Of a customer who came back, or whose data of the same dataset waits for a later deletion, only the backups are looked at:
+    what lies elsewhere now may be theirs of today, and is that deletion's to take. Raises NotTheOwner and Stopped.
     """
     hooks = hooks or RunHooks()
     looked = Looked()
@@ -53,10 +53,12 @@ def verify_again(deployment: Deployment, hooks: RunHooks | None = None, at_most:
             cases = case_rows.bare_cases(session, [record.strand.case for record in records])
             policies = {version.hash: version for version in deployment.shelf.versions(session)}
             live = case_rows.living_services(session)
+            waiting = {(each.customer, each.strand.dataset) for each in case_rows.strands(session, states=REVOCABLE)}
 
         def came_back(record: StrandRecord) -> bool:
             policy = policies[cases[record.strand.case].policy_hash]
-            return _came_back(record, policy, live.get(record.customer, frozenset()))
+            is_newer = (record.customer, record.strand.dataset) in waiting
+            return is_newer or _came_back(record, policy, live.get(record.customer, frozenset()))
 
         inventory = Inventory(deployment)
         due = [record for record in records if not came_back(record) or _has_backup(record)]

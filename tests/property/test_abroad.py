@@ -162,7 +162,20 @@ class Truth:
 
 # --------------------------------------------------------------------------------------------------------- stories
 
-KINDS = ("write", "expire", "renew", "activate", "give", "withdraw", "hold", "release", "copy", "again", "look")
+KINDS = (
+    "write",
+    "expire",
+    "renew",
+    "activate",
+    "give",
+    "withdraw",
+    "hold",
+    "release",
+    "copy",
+    "again",
+    "look",
+    "order",
+)
 MEANWHILE = (
     (),
     (),
@@ -486,6 +499,16 @@ BOTH = [Act("give", 0), Act("give", 1), Act("copy", 0), Act("copy", 1)]
 @example([*BOTH, Act("hold"), Act("withdraw", 0, runs=True), Act("copy", 1)])
 @example([*BOTH, Act("withdraw", 0, runs=True), Act("write"), Act("copy", 1), Act("give", 0), Act("copy", 0)])
 @example([Act("give", 0), Act("copy", 2 * MEANWHILE.index(("withdraw", "run", "give"))), Act("look")])
+@example([Act("order", hours=25, runs=True), Act("write"), Act("expire"), Act("look")])
+@example(
+    [
+        Act("give", 1),
+        Act("copy", 1),
+        Act("order", runs=True),
+        Act("withdraw", runs=True),
+        Act("look", hours=25, runs=True),
+    ]
+)
 @example([Act("give", 0), Act("copy", 2 * MEANWHILE.index(("pull",))), Act("expire", 0, 96, runs=True), Act("again")])
 def test_abroad_lies_only_what_may_lie_there_and_nothing_once_no_consent_stands(
     told: Told, disk: Path, acts: list[Act]

@@ -99,3 +99,21 @@ def test_nothing_where_something_was_seen_is_no_success_at_first(provider: Provi
     primary = next(c for c in provider.case("c-1").copies if (c.dataset, c.role) == ("models", "primary"))
     assert primary.end_state == "not-found"
     assert "3 looks found nothing" in (primary.reason or "")
+
+
+def test_what_was_written_after_an_instruction_waits_its_own_buffer_when_the_service_ends(provider: Provider) -> None:
+    provider.tell("service-activated", "c-1", service="training")
+    provider.put_model("c-1", "old.bin")
+    provider.tell("data-deleted", "c-1", dataset="models")
+    provider.run()
+    provider.pass_time(days=2)
+    provider.run()
+    provider.put_model("c-1", "new.bin")
+    provider.tell("service-expired", "c-1", service="training")
+    provider.pass_time(days=1)
+    assert not verify_again(provider.deployment).reopened
+    provider.run()
+    assert provider.visible("models") == ["models/c-1/new.bin"]
+    provider.tell("service-renewed", "c-1", service="training")
+    provider.run()
+    assert provider.visible("models") == ["models/c-1/new.bin"]

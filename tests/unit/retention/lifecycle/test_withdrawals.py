@@ -247,3 +247,31 @@ def test_a_part_of_a_dataset_with_two_primaries_takes_its_replica_whole() -> Non
     two = replace(weights, primary=(*weights.primary, *weights.primary))
     copies = locate(abroad(), two, CUSTOMER, part=Part("weights", objects=("a.bin",)))
     assert [c.place for c in copies if c.store == "de"] == [Prefix("weights/c-1/")]
+
+
+def test_what_was_left_to_a_consent_that_has_gone_meanwhile_goes_with_the_withdrawal_that_is_told_last() -> None:
+    """K-2 is withdrawn and its case passes while K-1 stands; then we hear that K-1 had been withdrawn before that."""
+    granted = (consent("K-1", "2026-03-01", recipient="Tiger Pte"), consent("K-2", "2026-03-02"))
+    first = withdrawal("K-2", "2026-04-10")
+    history = passed(derive((STARTED, *granted, first), [abroad()]), "2026-04-10 01:00", "weights")
+    late = withdrawal("K-1", "2026-04-01", told="2026-04-20")
+    assert gone(*granted, first, late, history=history) == ["shared/c-1/", "lion/c-1/"]
+
+
+def test_a_replica_has_one_number_in_every_case() -> None:
+    facts = (consent("K-1", "2026-03-01", recipient="Tiger Pte"), withdrawal("K-1", "2026-04-01"))
+    derived = derive((STARTED, *facts, fact("service-expired", "2026-06-01", "training")), [abroad()])
+    labels = [
+        {c.label for c in s.copies if c.store == "sg"}
+        for case in derived.cases
+        for s in case.strands
+        if s.dataset == "weights"
+    ]
+    assert labels == [{"weights/replica/sg/2"}, {"weights/replica/sg", "weights/replica/sg/2"}]
+
+
+def test_a_withdrawn_consent_is_not_given_again_by_withdrawing_the_withdrawal() -> None:
+    facts = [consent("K-1", "2026-03-01"), withdrawal("K-1", "2026-04-01", id="w")]
+    undo = fact("deletion-withdrawn", "2026-04-02", id="u", withdraws="w")
+    assert gone(*facts, undo) == ["lion/c-1/ shared/c-1/"]
+    assert "only a new consent does" in flags([STARTED, *facts, undo])["u"]
