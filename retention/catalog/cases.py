@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import TypeAdapter
-from sqlalchemy import update
+from sqlalchemy import Row, update
 from sqlmodel import Session, col, select
 
 from retention.catalog.backups import set_ends
@@ -342,18 +342,27 @@ def _related(session: Session, ids: Sequence[str]) -> _Rows:
 
 
 def _record(row: StrandRow, related: _Rows) -> StrandRecord:
+    keys = tuple(_key(key) for key in related.keys.get(row.id, ()))
+    return record_of(row, related.copies.get(row.id, {}), related.set_ends, keys)
+
+
+def record_of(
+    row: StrandRow | Row[Any],
+    copies: Mapping[str, CopyRow | Row[Any]],
+    ends: Mapping[tuple[str, str], tuple[SetEnd, ...]],
+    keys: tuple[ShreddedKey, ...] = (),
+) -> StrandRecord:
+    """The strand of a row of the table, or of its columns alone; `copies` by label, `ends` by strand and label."""
     definition = _STRAND.validate_json(row.strand)
-    copy_rows = related.copies.get(row.id, {})
     return StrandRecord(
         strand=definition,
         customer=row.customer,
         state=StrandState(row.state),
         version=row.version,
         copies=tuple(
-            _status(copy, copy_rows.get(copy.label), related.set_ends.get((row.id, copy.label), ()))
-            for copy in definition.copies
+            _status(copy, copies.get(copy.label), ends.get((row.id, copy.label), ())) for copy in definition.copies
         ),
-        keys=tuple(_key(key) for key in related.keys.get(row.id, ())),
+        keys=keys,
         restricted_at=row.restricted_at,
         cleared_at=row.cleared_at,
         tombstoned_at=row.tombstoned_at,
@@ -367,7 +376,7 @@ def _record(row: StrandRow, related: _Rows) -> StrandRecord:
     )
 
 
-def _status(copy: Copy, row: CopyRow | None, sets: tuple[SetEnd, ...]) -> CopyStatus:
+def _status(copy: Copy, row: CopyRow | Row[Any] | None, sets: tuple[SetEnd, ...]) -> CopyStatus:
     if row is None:
         return CopyStatus(copy, sets=sets)
     return CopyStatus(

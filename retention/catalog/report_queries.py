@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Row, and_, case, func, not_, or_, select
 from sqlmodel import Session, SQLModel, col
 
 from retention.catalog.backups import set_ends
+from retention.catalog.cases import record_of
 from retention.catalog.tables import (
     BackupSetRow,
     CaseRow,
@@ -27,7 +28,6 @@ from retention.catalog.tables import (
 )
 from retention.catalog.transfers import DecidedTransfer
 from retention.model.case import Case, Strand, StrandState
-from retention.model.copy import Copy, CopyStatus, EndState, SetEnd
 from retention.model.fact import Fact
 from retention.model.hold import Hold
 from retention.model.record import StrandRecord
@@ -203,7 +203,7 @@ def _page(session: Session, ids: Sequence[str]) -> Iterator[ReportedStrand]:
         row = strands[strand_id]
         opening, found, service = cases[row.case_id]
         yield ReportedStrand(
-            record=_record(row, copies.get(strand_id, ()), ends),
+            record=record_of(row, {copy.label: copy for copy in copies.get(strand_id, ())}, ends),
             case=found,
             service=service,
             keys=keys.get(strand_id),
@@ -254,46 +254,3 @@ def _key_tallies(session: Session, ids: Sequence[str]) -> dict[str, KeyTally]:
         strand_id: KeyTally(count, int(waiting), gone_at, first, last, gone_entry)
         for strand_id, count, waiting, gone_at, first, last, gone_entry in session.execute(query)
     }
-
-
-def _record(row: Row[Any], copies: Sequence[Row[Any]], ends: dict[tuple[str, str], tuple[SetEnd, ...]]) -> StrandRecord:
-    strand = _STRAND.validate_json(row.strand)
-    known = {copy.label: copy for copy in copies}
-    return StrandRecord(
-        strand=strand,
-        customer=row.customer,
-        state=StrandState(row.state),
-        version=row.version,
-        copies=tuple(
-            _status(copy, known.get(copy.label), ends.get((row.id, copy.label), ())) for copy in strand.copies
-        ),
-        restricted_at=row.restricted_at,
-        cleared_at=row.cleared_at,
-        tombstoned_at=row.tombstoned_at,
-        passed_at=row.passed_at,
-        shredded_at=row.shredded_at,
-        erased_at=row.erased_at,
-        verified_at=row.verified_at,
-        checked_at=row.checked_at,
-        certified_at=row.certified_at,
-        settled_at=row.settled_at,
-    )
-
-
-def _status(copy: Copy, row: Row[Any] | None, sets: tuple[SetEnd, ...]) -> CopyStatus:
-    if row is None:
-        return CopyStatus(copy, sets=sets)
-    return CopyStatus(
-        copy,
-        end_state=EndState(row.end_state) if row.end_state else None,
-        reason=row.reason,
-        until=row.until,
-        seen_count=row.seen_count,
-        seen_bytes=row.seen_bytes,
-        gone_count=row.gone_count,
-        empty_looks=row.empty_looks,
-        verified_at=row.verified_at,
-        entry=row.entry,
-        sets=sets,
-        kept_until=row.kept_until,
-    )
