@@ -131,6 +131,7 @@ class Daemon:
         in_force = policy_in_force(self._deployment)
         self._health.policy_is(in_force)
         self._timetable = in_force.timetable
+        self._health.looked(self._deployment.wall.now(), is_reachable=True)  # it has just read the policy from there
         self._timer.start(in_force.timetable)
         self._make_up_for_a_report()
         _log.info("started", policy=in_force.version, policy_hash=in_force.hash)
