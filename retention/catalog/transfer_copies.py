@@ -36,13 +36,10 @@ def interrupted_copy(session: Session, decision: str, target: str) -> TransferCo
     return max(open_, key=lambda copy: (copy.started_at, copy.id), default=None)
 
 
-def copies(session: Session, *, customer: str | None = None, since: datetime | None = None) -> Iterator[TransferCopy]:
-    """Every copy, of one customer or changed since an instant (aware UTC), the oldest change first."""
+def copies(session: Session, *, since: datetime) -> Iterator[TransferCopy]:
+    """Every copy changed since an instant (aware UTC), the oldest change first."""
     query = select(TransferCopyRow).order_by(col(TransferCopyRow.changed_at), col(TransferCopyRow.id))
-    if customer is not None:
-        query = query.where(TransferCopyRow.customer == customer)
-    if since is not None:
-        query = query.where(col(TransferCopyRow.changed_at) >= since)
+    query = query.where(col(TransferCopyRow.changed_at) >= since)
     return (_COPY.validate_json(row.copy_) for row in session.exec(query))
 
 
